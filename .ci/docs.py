@@ -1,0 +1,137 @@
+"""Writes the generated parts of README.md and docs/: what stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+
+`docs/policies.md` is generated whole.
+`--check` writes nothing and exits with 1 when a part is out of date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def cell(text: object) -> str:
+    """One cell of a table."""
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def table(titles: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """A Markdown table."""
+    lines = [titles, ("---",) * len(titles), *rows]
+    return "".join(f"| {' | '.join(map(cell, line))} |\n" for line in lines)
+
+
+def commands() -> str:
+    """Each command with its arguments and options."""
+    from typer.main import get_command
+
+    from runner.cli.app import app
+
+    return command_section("paddock", get_command(app))
+
+
+def command_section(path: str, command: Any) -> str:
+    """One command and everything under it."""
+    if hasattr(command, "commands"):
+        return "\n".join(command_section(f"{path} {name}", inner) for name, inner in command.commands.items())
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    usage = " ".join([path, "[OPTIONS]", *(parameter.metavar or parameter.name.upper() for parameter in arguments)])
+    rows = [(f"`{name}`", text) for name, text in parameter_rows(command.params)]
+    sentence = " ".join((command.help or "").split())
+    options = "\n" + table(("", "meaning"), rows) if rows else ""
+    return f"### {path}\n\n{sentence}\n\n    {usage}\n{options}"
+
+
+def parameter_rows(parameters: list[Any]) -> Iterator[tuple[str, str]]:
+    """Name and meaning of each argument and option; those that every command has are left out."""
+    for parameter in parameters:
+        if parameter.param_type_name == "argument":
+            yield parameter.metavar or parameter.name.upper(), parameter.help or ""
+        elif parameter.name != "help":
+            value = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
+            yield ", ".join(parameter.opts) + value, parameter.help or ""
+
+
+def exit_codes() -> str:
+    """Outcomes and exit codes."""
+    from runner.model.result import EXIT_CODES, EXIT_EXPECTED_CHANGES, describe
+
+    rows: list[tuple[object, ...]] = [(f"`{outcome}`", code, describe(outcome)) for outcome, code in EXIT_CODES.items()]
+    rows += [
+        ("", EXIT_EXPECTED_CHANGES, "`no-changes` under `--expect-changes`."),
+        ("", 2, "The command line cannot be understood, or no run has that id."),
+    ]
+    return table(("outcome", "exit", "meaning"), rows)
+
+
+def gates() -> str:
+    """The gates, in their order."""
+    from runner.repo.gates import GATES
+
+    rows: list[tuple[object, ...]] = [
+        (f"`{name}`", usual, (check.__doc__ or "").strip().split("\n\n")[0]) for name, (usual, check) in GATES.items()
+    ]
+    return table(("gate", "a hit is", "what it looks for"), rows)
+
+
+def agents() -> str:
+    """The agents that can be named with `--agent`."""
+    from runner.agents.table import AGENTS
+
+    return table(("agent", "what it is"), [(f"`{name}`", agent.description) for name, agent in AGENTS.items()])
+
+
+def settings() -> str:
+    """Keys of the user's config file, and their variables."""
+    from runner.model.settings import Settings
+
+    rows: list[tuple[object, ...]] = [
+        (f"`{name}`", f"`PADDOCK_{name.upper()}`", field.description) for name, field in Settings.model_fields.items()
+    ]
+    return table(("key", "variable", "meaning"), rows)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "exit-codes": exit_codes,
+    "gates": gates,
+    "agents": agents,
+    "settings": settings,
+}
+
+
+def rendered(name: str, text: str) -> str:
+    """A page as it should be: whole from the code, or with its generated parts renewed."""
+    if name == "docs/policies.md":
+        from runner.report.policy_doc import policy_page
+
+        return policy_page()
+    return PART.sub(lambda match: f"{match[1]}\n{PARTS[match['name']]()}\n{match[3]}", text)
+
+
+def main() -> int:
+    """0 when every part is up to date, or was written."""
+    check = "--check" in sys.argv[1:]
+    stale = False
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = page.read_text()
+        name = page.relative_to(ROOT).as_posix()
+        if (wanted := rendered(name, text)) == text:
+            continue
+        if check:
+            stale = True
+            print(f"{name} is out of date: run `make docs`", file=sys.stderr)
+        else:
+            page.write_text(wanted)
+            print(f"wrote {name}", file=sys.stderr)
+    return int(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+# One command per chore. Everything below works from a fresh clone: .ci/ makes the virtual environment and finds an engine.
+.DEFAULT_GOAL := help
+.PHONY: help demo setup fmt lint type test unit integration hostile bench images docs check clean
+MAKEFLAGS += --no-print-directory
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: ## Run an agent on a sample repository in a real container; show its branch and diff
+	@.ci/with-engine .ci/demo
+
+setup: ## Make .venv and get a Docker engine to answer (stop it with .ci/teardown)
+	@.ci/setup
+
+fmt: ## Format the code and mend what can be mended
+	@.ci/tool ruff format . && .ci/tool ruff check --fix .
+
+lint: ## Check style and shell syntax
+	@.ci/lint
+
+type: ## Check types (mypy --strict)
+	@.ci/tool mypy
+
+test: ## Run all tests
+	@.ci/with-engine .ci/test tests
+
+unit: ## Run the tests that need no Docker; they take seconds
+	@.ci/tool pytest -q -n auto tests/unit
+
+integration: ## Run the tests of each part and of whole runs against a real engine
+	@.ci/with-engine .ci/test tests/contract tests/integration
+
+hostile: ## Run the attacks
+	@.ci/with-engine .ci/test tests/hostile
+
+bench: ## Measure Paddock against its floor
+	@.ci/with-engine .ci/tool python -m benchmarks
+
+images: ## Build the base image
+	@.ci/with-engine .ci/tool paddock image build
+
+docs: ## Write the generated parts of the documentation
+	@.ci/tool python .ci/docs.py
+
+check: lint type ## Everything that CI runs
+	@.ci/tool python .ci/docs.py --check
+	@$(MAKE) test
+
+clean: ## Remove .venv, caches and built packages
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build && find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The agents that Paddock knows: one file each, and one table."""

@@ -1,0 +1,126 @@
+"""`paddock stop`, `rm`, `prune` and `merge`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+
+from runner.cli.console import Console
+from runner.cli.running import host_of
+from runner.cli.runs import find_run, open_ledger
+from runner.cli.terminal import answer, say
+from runner.errors import EngineError, RefusedError, RunNotFoundError, UsageError
+from runner.model.quantities import parse_duration
+from runner.repo.merging import merge_branch
+from runner.repo.source import inspect_source
+from runner.run.cancellation import Cancellation
+from runner.run.cleaning import forget_run, prune_state
+from runner.run.recovery import end_orphan
+from runner.sandbox.docker_engine import DockerEngine
+from runner.settings import home, load_settings
+from runner.store.ledger import RUNNING
+from runner.store.owner import owner_alive
+from runner.store.runs import read_result
+
+STOP_SECONDS = 600.0
+POLL_SECONDS = 0.2
+
+
+def stop_run(run_id: str, *, now: bool) -> None:
+    """Ask the Paddock that carries the run out to end it, and wait; end it ourselves when that Paddock is gone."""
+    row, paths = find_run(run_id)
+    if row.state != RUNNING:
+        raise RunNotFoundError(f"{row.id} is over: {row.outcome}.", hint=f"Look at it with `paddock show {row.id}`.")
+    if not owner_alive(row):
+        end_orphan(row, paths, host_of(load_settings(), Console(stdout_is_taken=True), Cancellation()))
+    else:
+        for _ in range(2 if now else 1):
+            signal_owner(row.owner_pid)
+        wait_for_the_end(row.id)
+    _, paths = find_run(row.id)
+    result = read_result(paths)
+    answer(f"{row.id}: {result.outcome.value}" + (f", {result.branch}" if result.branch else ""))
+
+
+def signal_owner(pid: int) -> None:
+    """SIGTERM: the owner stops and collects, as with Ctrl-C."""
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except PermissionError as error:
+        raise RefusedError("That run belongs to another user.", hint="Stop it as that user, or as root.") from error
+    except ProcessLookupError:
+        return
+    time.sleep(POLL_SECONDS)
+
+
+def wait_for_the_end(run_id: str) -> None:
+    """Wait until the ledger says that a run is over."""
+    end = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < end:
+        with open_ledger() as ledger:
+            row = ledger.get(run_id)
+        if row is None or row.state != RUNNING:
+            return
+        time.sleep(POLL_SECONDS)
+    raise EngineError(f"{run_id} did not end within {STOP_SECONDS:g} s.", hint="Look at `paddock doctor`.")
+
+
+def remove_runs(run_ids: list[str]) -> None:
+    """Forget finished runs."""
+    for run_id in run_ids:
+        row, paths = find_run(run_id)
+        if row.state == RUNNING:
+            raise RefusedError(f"{row.id} is still running.", hint=f"End it first: `paddock stop {row.id}`.")
+        with open_ledger() as ledger:
+            forget_run(row, paths, ledger)
+        answer(f"removed {row.id}")
+
+
+def prune_runs(*, older_than: str, dry_run: bool) -> None:
+    """Remove what dead runs left behind, and finished runs that are old enough."""
+    before = None
+    if older_than:
+        try:
+            before = datetime.now(UTC) - timedelta(seconds=parse_duration(older_than))
+        except ValueError as error:
+            raise UsageError(f"--older-than: {error}.") from error
+    with open_ledger() as ledger:
+        lines = prune_state(load_settings().state_dir, ledger, engine(), before=before, dry_run=dry_run)
+    for line in lines or ["nothing to remove"]:
+        answer(line)
+
+
+def merge_run(run_id: str) -> None:
+    """Merge the branch of a finished run."""
+    row, paths = find_run(run_id)
+    result = read_result(paths) if row.state != RUNNING else None
+    if result is None or not result.branch:
+        raise RefusedError(f"{row.id} has no branch to merge.", hint=f"Look at `paddock show {row.id}`.")
+    source = inspect_source(result.repo, result.branch, effective_uid=os.geteuid())
+    if source.bare:
+        raise RefusedError(
+            f"{result.repo} is bare: it has no work tree to merge into.", hint=f"Fetch {result.branch} from it."
+        )
+    if source.base_sha != result.head:
+        raise RefusedError(
+            f"{result.branch} has moved since the run ended ({source.base_sha[:10]}, was {result.head[:10]}).",
+            hint="The gates looked at the older commit; merge by hand if that is what you want.",
+        )
+    merged = merge_branch(
+        source.path,
+        source.git_dir,
+        result.branch,
+        home=home(),
+        user=source.user(os.geteuid()),
+        message=f"Merge {result.branch}",
+    )
+    say(f"{merged.how} of {merged.into} to {merged.head[:10]}")
+    answer(merged.head)
+
+
+def engine() -> DockerEngine:
+    """The engine of the settings."""
+    settings = load_settings()
+    return DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say)

@@ -1,0 +1,76 @@
+"""Output for people: progress on stderr, answers on stdout, hostile text escaped, colour only where it is wanted."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from collections.abc import Iterable, Sequence
+
+import typer
+
+from runner.errors import PaddockError
+from runner.escape import escape_text
+from runner.settings import color_wanted
+
+OUTCOME_COLORS = {"completed": "green", "no-changes": "yellow", "running": "cyan"}
+
+
+def say(text: str) -> None:
+    """One line of progress, on stderr."""
+    typer.secho(f"paddock: {text}", err=True, dim=True, color=color_for(sys.stderr.isatty()))
+
+
+def answer(text: str = "") -> None:
+    """One line of an answer, on stdout."""
+    typer.echo(text, color=color_for(sys.stdout.isatty()))
+
+
+def styled(text: str, *, color: str | None = None, bold: bool = False) -> str:
+    """`text` for a terminal; the codes are taken out again where colour is not wanted."""
+    return typer.style(text, fg=color, bold=bold or None)
+
+
+def color_for(terminal: bool) -> bool:
+    """Whether colour codes are written."""
+    return terminal and color_wanted()
+
+
+def outcome_color(outcome: str) -> str:
+    """Green for what went well, red for what did not."""
+    return OUTCOME_COLORS.get(outcome, "red")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Aligned columns, as text; the last column is not padded."""
+    cells = [list(header), *(list(map(escape_text, row)) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+class OutputWriter:
+    """An agent's output: as it is into a file or a pipe, escaped on a terminal, whatever the pieces are cut at."""
+
+    def __init__(self, *, stdout_is_taken: bool) -> None:
+        self._targets = {1: sys.stderr if stdout_is_taken else sys.stdout, 2: sys.stderr}
+        decoder = codecs.getincrementaldecoder("utf-8")
+        self._decoders = {stream: decoder("surrogateescape") for stream in self._targets}
+
+    def write(self, stream: int, data: bytes) -> None:
+        """Show one piece."""
+        target = self._targets[stream]
+        if target.isatty():
+            data = visible(self._decoders[stream].decode(data)).encode("utf-8", "backslashreplace")
+        target.flush()
+        target.buffer.write(data)
+        target.buffer.flush()
+
+
+def visible(text: str) -> str:
+    """Hostile text for a terminal: lines and tabs stay, everything else that could steer it is spelled out."""
+    return escape_text(text.replace("\r\n", "\n").expandtabs(4), newline=True)
+
+
+def print_error(error: PaddockError) -> None:
+    """What happened, and what to do next, on stderr."""
+    for text in filter(None, (error.message, error.hint)):
+        typer.echo(f"paddock: {escape_text(text, newline=True)}", err=True)

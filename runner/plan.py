@@ -1,0 +1,267 @@
+"""Policy + task + image -> one inert `SandboxSpec`, or a refusal. Pure: it reads no file and asks no engine."""
+
+from __future__ import annotations
+
+import re
+
+from runner.errors import UnenforceableError
+from runner.model.base import Record
+from runner.model.environment import environment_fault
+from runner.model.identity import Identity
+from runner.model.policy import Limits, Policy
+from runner.model.quantities import Bytes
+from runner.model.spec import (
+    ROLE_LABEL,
+    RUN_LABEL,
+    STATE_LABEL,
+    ImageRef,
+    Mount,
+    Role,
+    SandboxLimits,
+    SandboxSpec,
+    Tmpfs,
+)
+from runner.model.support import unsupported
+
+WORKSPACE = "/workspace"
+HOME = "/home/agent"
+SHIM = "/paddock/shim.py"
+CONTROL = "/paddock/control"
+COLLECTOR = "/paddock/collector.py"
+COLLECTOR_IN = "/paddock/in"
+COLLECTOR_OUT = "/out"
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+SHM_SIZE = 64 * MIB
+OPEN_FILES = 16_384
+MAX_ENGINE_LOG = 64 * MIB
+COLLECTOR_MEMORY = 2 * GIB
+COLLECTOR_SECONDS = 600.0
+
+TRUSTING = re.compile(r"DOCKER_.*|_?JAVA_(TOOL_)?OPTIONS|LOCPATH|EDITOR|VISUAL|PAGER|(?i:(https?|ftp|all|no)_proxy)")
+"""Variables that say whom to trust or what to start; an image has no say in these, beside those that steer programs."""
+
+KEPT = frozenset({"PATH"})
+"""Steering variables without which an image's own programs would not be found."""
+
+
+class Places(Record):
+    """Where the host keeps what a run's containers see: absolute paths."""
+
+    state: str
+    workspace: str
+    control: str
+    etc: str
+    collector_in: str
+    collector_out: str
+    shim: str
+    collector: str
+
+
+class Command(Record):
+    """What an agent adapter wants to have run."""
+
+    argv: tuple[str, ...]
+    environment: dict[str, str] = {}
+
+
+class ImageSettings(Record):
+    """What an image would set if it were let to: taken into account so that it can be overridden."""
+
+    ref: ImageRef
+    environment: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+
+class Request(Record):
+    """Everything that decides a sandbox, gathered before the decision."""
+
+    run: str
+    policy: Policy
+    command: Command
+    image: ImageSettings
+    identity: Identity
+    places: Places
+    mounts: tuple[Mount, ...] = ()
+    """The policy's mounts and caches, resolved on the host and checked."""
+    environment: dict[str, str] = {}
+    """The task's own variables."""
+    secret_names: tuple[str, ...] = ()
+    """Variables of the task whose values stay out of the spec."""
+
+
+class Machine(Record):
+    """What the engine's machine has to give."""
+
+    cpus: int
+    memory: int
+    runtimes: tuple[str, ...]
+    missing_limits: tuple[str, ...] = ()
+    seccomp: bool = True
+    rootless: bool = False
+    cgroup_version: str = "2"
+
+
+def plan_sandbox(request: Request) -> SandboxSpec:
+    """The sandbox of one run. Raises `UnenforceableError` for what this version cannot do yet."""
+    refuse_unsupported(request.policy)
+    if request.identity.uid == 0:
+        raise UnenforceableError("An agent never runs as uid 0.")
+    return sandbox_spec(request)
+
+
+def refuse_unsupported(policy: Policy) -> None:
+    """Raises `UnenforceableError` with every key that this version cannot hold yet (promise 9: never ignored)."""
+    if reasons := unsupported(policy):
+        raise UnenforceableError(
+            "The policy asks for what this version cannot enforce yet:\n  " + "\n  ".join(reasons),
+            hint="Take these keys out of the policy, or choose another one: `paddock policy list`.",
+        )
+
+
+def sandbox_spec(request: Request) -> SandboxSpec:
+    """What the policy means as a container, whether or not this version can already run it."""
+    policy = request.policy
+    return SandboxSpec(
+        run=request.run,
+        role=Role.SANDBOX,
+        name=f"paddock-{request.run}",
+        hostname="sandbox",
+        image=request.image.ref,
+        entrypoint=("python3", "-I", "-S", "-B", SHIM, f"{CONTROL}/launch.sock"),
+        argv=request.command.argv,
+        environment=_environment(request),
+        secret_environment=request.secret_names,
+        dropped_environment=_dropped(request.image),
+        uid=request.identity.uid,
+        gid=request.identity.gid,
+        workdir=WORKSPACE,
+        mounts=_mounts(request),
+        tmpfs=_tmpfs(policy, request.image.volumes),
+        limits=_limits(policy.limits),
+        runtime=policy.sandbox.runtime,
+        writable_root=policy.sandbox.writable_root,
+        log_size=Bytes(min(policy.limits.output, MAX_ENGINE_LOG)),
+        labels=_labels(request.run, Role.SANDBOX, request.places.state),
+    )
+
+
+def collector_spec(request: Request, image: ImageRef) -> SandboxSpec:
+    """The container that takes the commits out: our own base image, the dead agent's workspace, and nothing else."""
+    places = request.places
+    return SandboxSpec(
+        run=request.run,
+        role=Role.COLLECTOR,
+        name=f"paddock-{request.run}-collector",
+        hostname="collector",
+        image=image,
+        entrypoint=("python3", "-I", "-B", COLLECTOR),
+        argv=(),
+        environment={"HOME": "/nonexistent", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin"},
+        uid=request.identity.uid,
+        gid=request.identity.gid,
+        workdir="/",
+        mounts=(
+            Mount(source=places.workspace, target=WORKSPACE, mode="rw"),
+            Mount(source=places.collector_out, target=COLLECTOR_OUT, mode="rw"),
+            Mount(source=places.collector_in, target=COLLECTOR_IN),
+            Mount(source=places.collector, target=COLLECTOR),
+        ),
+        tmpfs=(Tmpfs(target="/tmp", size=Bytes(256 * MIB), executable=False),),  # noqa: S108 - inside the container
+        limits=SandboxLimits(
+            cpus=2.0,
+            memory=Bytes(COLLECTOR_MEMORY),
+            pids=128,
+            shm=Bytes(MIB),
+            open_files=4096,
+            file_size=Bytes(request.policy.limits.disk),
+        ),
+        log_size=Bytes(MIB),
+        labels=_labels(request.run, Role.COLLECTOR, places.state),
+    )
+
+
+def check_machine(policy: Policy, machine: Machine) -> None:
+    """Refuse what this engine or machine cannot hold (promise 9). Raises `UnenforceableError` with every reason."""
+    limits, reasons = policy.limits, []
+    if limits.cpus > machine.cpus:
+        reasons.append(f"limits.cpus = {limits.cpus:g}, but the machine has {machine.cpus}")
+    if limits.memory > machine.memory:
+        reasons.append(f"limits.memory = {limits.memory // MIB} MiB, but the machine has {machine.memory // MIB} MiB")
+    if policy.sandbox.runtime not in machine.runtimes:
+        reasons.append(
+            f'sandbox.runtime = "{policy.sandbox.runtime}", but the engine has {", ".join(machine.runtimes)}'
+        )
+    reasons += [f"this engine cannot hold the limit on {name}" for name in machine.missing_limits]
+    if not machine.seccomp:
+        reasons.append("this engine applies no seccomp profile")
+    if machine.rootless and machine.cgroup_version == "1":
+        reasons.append("a rootless engine on cgroup v1 silently ignores every limit")
+    if reasons:
+        raise UnenforceableError(
+            "This machine cannot enforce the policy:\n  " + "\n  ".join(reasons),
+            hint="Lower the limits in the policy, or run `paddock doctor` to see what the engine lacks.",
+        )
+
+
+def _environment(request: Request) -> dict[str, str]:
+    """Ours last: neither policy nor task can replace what the sandbox relies on."""
+    plain = {name: value for name, value in request.environment.items() if name not in request.secret_names}
+    ours = {"HOME": HOME, "USER": "agent", "LOGNAME": "agent", "LANG": "C.UTF-8", "PADDOCK_RUN": request.run}
+    return {**request.command.environment, **request.policy.sandbox.env, **plain, **ours}
+
+
+def _dropped(image: ImageSettings) -> tuple[str, ...]:
+    """What of the image's environment is removed: whatever a policy may not set either, and whom to trust."""
+    steering = {name for name in image.environment if environment_fault(name, "") or TRUSTING.fullmatch(name)}
+    return tuple(sorted(steering - KEPT))
+
+
+def _mounts(request: Request) -> tuple[Mount, ...]:
+    places = request.places
+    return (
+        Mount(source=places.workspace, target=WORKSPACE, mode="rw"),
+        Mount(source=places.shim, target=SHIM),
+        Mount(source=places.control, target=CONTROL),
+        # The user has a name inside whatever its number is, and nothing of the host's resolver is seen.
+        *(Mount(source=f"{places.etc}/{name}", target=f"/etc/{name}") for name in ("passwd", "group", "resolv.conf")),
+        *request.mounts,
+    )
+
+
+def _tmpfs(policy: Policy, volumes: tuple[str, ...]) -> tuple[Tmpfs, ...]:
+    """Memory for /tmp and HOME, and over every VOLUME of the image, which would be disk without a limit."""
+    size = Bytes(max(MIB, min(policy.limits.memory // 2, policy.limits.disk)))
+    taken = {"/tmp", HOME, WORKSPACE, *(mount.target for mount in policy.mounts), *(c.target for c in policy.caches)}  # noqa: S108
+    return (
+        Tmpfs(target="/tmp", size=size),  # noqa: S108 - inside the container
+        Tmpfs(target=HOME, size=size, mode="0700", owned=True),
+        *(Tmpfs(target=path, size=size) for path in volumes if path.rstrip("/") not in taken),
+    )
+
+
+def _limits(limits: Limits) -> SandboxLimits:
+    return SandboxLimits(
+        cpus=limits.cpus,
+        memory=Bytes(limits.memory),
+        pids=limits.pids,
+        shm=Bytes(min(SHM_SIZE, limits.memory)),
+        open_files=OPEN_FILES,
+        file_size=Bytes(limits.disk),
+    )
+
+
+def _labels(run: str, role: Role, state: str) -> dict[str, str]:
+    return {RUN_LABEL: run, ROLE_LABEL: role.value, STATE_LABEL: state}
+
+
+ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\nagent:x:{uid}:{gid}:agent:/home/agent:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\n"
+GROUP = "root:x:0:\nagent:x:{gid}:\nnogroup:x:65534:\n"
+RESOLV_CONF = "# Nothing outside resolves names for a sandbox.\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
+
+
+def sandbox_etc(identity: Identity) -> dict[str, str]:
+    """The three small files that are mounted over the image's own in `/etc`."""
+    accounts = ACCOUNTS.format(uid=identity.uid, gid=identity.gid)
+    return {"passwd": accounts, "group": GROUP.format(gid=identity.gid), "resolv.conf": RESOLV_CONF}

@@ -1,0 +1,1 @@
+"""Everything that has to do with git: the throw-away workspace going in, and the commits coming out."""

@@ -1,0 +1,93 @@
+"""A result document as text for a person: what happened, what to review, what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.escape import escape_text
+from runner.model.quantities import format_duration, format_size
+from runner.model.result import DESCRIPTIONS, GateResult, LimitUse, RunResult, Verdict
+
+COMMITS_SHOWN = 10
+SIZES = frozenset({"memory", "disk", "output"})
+PERIODS = frozenset({"wall_clock", "idle"})
+
+
+def summary_lines(result: RunResult, *, full: bool = False) -> Iterator[str]:
+    """The lines below the headline; `full` adds limits, timings and digests. Everything is escaped."""
+    for name, text in _facts(result):
+        yield f"  {name:<10}{escape_text(text)}"
+    yield from _commits(result)
+    for gate in result.gates:
+        if gate.verdict is not Verdict.PASSED:
+            yield from _gate(gate)
+    for notice in result.notices:
+        yield f"  note      {escape_text(notice)}"
+    for leak in result.leaks:
+        yield f"  LEFT OVER {escape_text(leak)}"
+    if full:
+        yield from _details(result)
+    for number, command in enumerate(result.next):
+        yield f"  {'next' if number == 0 else '':<10}{command}"
+
+
+def headline(result: RunResult) -> str:
+    """The outcome's own sentence, with the reason."""
+    return DESCRIPTIONS[result.outcome] + (f" ({escape_text(result.reason)})" if result.reason else "")
+
+
+def _facts(result: RunResult) -> Iterator[tuple[str, str]]:
+    if result.id:
+        yield "run", result.id
+    yield "repo", result.repo
+    if result.branch:
+        count = len(result.commits)
+        files = sum(commit.files for commit in result.commits)
+        lines = f"+{sum(c.insertions for c in result.commits)} -{sum(c.deletions for c in result.commits)}"
+        yield "branch", f"{result.branch}  ({count} commit{'s' * (count != 1)}, {files} file changes, {lines})"
+    for branch in result.branches:
+        name = branch.ref.removeprefix("refs/heads/")
+        if name and name != result.branch:
+            yield "also", f"{name}  ({branch.commits} commits on {branch.inside})"
+    if result.uncommitted_collected:
+        yield "", "the last commit holds what the agent had left uncommitted"
+    passed = sum(gate.verdict is Verdict.PASSED for gate in result.gates)
+    if result.gates:
+        yield "gates", f"{passed} of {len(result.gates)} passed"
+
+
+def _commits(result: RunResult) -> Iterator[str]:
+    for commit in result.commits[:COMMITS_SHOWN]:
+        yield f"    {commit.sha[:10]}  {commit.subject}"
+    if len(result.commits) > COMMITS_SHOWN:
+        yield f"    and {len(result.commits) - COMMITS_SHOWN} more"
+
+
+def _gate(gate: GateResult) -> Iterator[str]:
+    yield f"  {gate.verdict.value:<10}{gate.name}"
+    for line in gate.detail:
+        yield f"            {line}"
+
+
+def _details(result: RunResult) -> Iterator[str]:
+    yield f"  base      {result.base}"
+    yield f"  head      {result.head or '-'}"
+    for name, use in result.limits.items():
+        yield f"  {'limit':<10}{name:<12}{_limit(name, use)}"
+    for phase, seconds in result.timings.items():
+        yield f"  {'time':<10}{phase:<12}{seconds:.3f} s"
+    for name, digest in result.digests.model_dump().items():
+        yield f"  {'digest':<10}{name:<12}{digest}"
+    for name, path in result.paths.items():
+        yield f"  {'path':<10}{name:<12}{escape_text(path)}"
+
+
+def _limit(name: str, use: LimitUse) -> str:
+    peak = "not measured" if use.peak is None else f"peak {_quantity(name, use.peak)}"
+    return f"{peak} of {_quantity(name, use.granted)}{'  REACHED' if use.hit else ''}"
+
+
+def _quantity(name: str, value: float) -> str:
+    if name in SIZES:
+        return f"{value / 2**20:.1f} MiB" if value % 2**20 else format_size(int(value)) if value else "0"
+    return format_duration(value) if name in PERIODS else f"{value:g}"

@@ -1,0 +1,1 @@
+"""One run, from task to result: decide, prepare, supervise, collect, report."""

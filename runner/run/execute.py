@@ -1,0 +1,178 @@
+"""One run, start to end: `run_task` reads as DESIGN 3 does."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+from runner.errors import RefusedError
+from runner.model.events import Phase
+from runner.model.result import RunResult
+from runner.model.task import Task
+from runner.plan import collector_spec, plan_sandbox, sandbox_etc
+from runner.repo.urls import is_url, parse_url
+from runner.repo.workspace import Workspace, prepare_workspace
+from runner.run.agent_log import AgentLog
+from runner.run.attempt import Attempt, collect_attempt
+from runner.run.finish import finish_run
+from runner.run.host import Host
+from runner.run.journal import Journal, new_row, remembered
+from runner.run.prepare import Prepared, prepare, request_of
+from runner.run.recovery import write_recovery
+from runner.run.start import start_sandbox
+from runner.run.supervise import Watched, supervise
+from runner.sandbox.engine import Box
+from runner.settings import git_environment
+from runner.store.files import write_whole
+from runner.store.ledger import Ledger
+from runner.store.runs import create_run
+from runner.store.tree import measure_tree
+
+
+def run_task(task: Task, host: Host) -> RunResult:
+    """Carry out one task and give its result document, which is also on the disk.
+
+    Raises `RefusedError`, `UsageError` or `EngineError` when nothing was started; after that every
+    failure is in the result.
+    """
+    begin = host.clock.monotonic()
+    prepared = prepare(task, host)
+    attempt = begin_run(prepared, host)
+    attempt.journal.timings[Phase.PREPARE.value] = round(host.clock.monotonic() - begin, 4)
+    return carry_out(attempt)
+
+
+def begin_run(prepared: Prepared, host: Host) -> Attempt:
+    """The run's directory and its row in the ledger: evidence that exists before the first effect."""
+    state, task = host.settings.state_dir, prepared.task
+    refuse_name_in_use(task, host)
+    paths = create_run(state, task.name or prepared.agent.slug(task), host.clock.now().date())
+    journal = Journal(paths, host.ledger, clock=host.clock, tell=host.tell)
+    request = request_of(prepared, state, paths)
+    spec, collector = plan_sandbox(request), collector_spec(request, prepared.collector_image)
+    write_whole(paths.task, without_secrets(prepared).model_dump_json(indent=2) + "\n")
+    write_whole(paths.policy, prepared.policy.model_dump_json(indent=2) + "\n")
+    write_whole(paths.spec, spec.model_dump_json(indent=2) + "\n")
+    journal.open(
+        new_row(
+            paths,
+            name=task.name,
+            repo=str(prepared.source.path),
+            agent=task.agent,
+            policy=prepared.loaded.name,
+            created_at=journal.started_at,
+        )
+    )
+    for notice in prepared.notices:
+        journal.notice(notice)
+    return Attempt(host=host, prepared=prepared, paths=paths, journal=journal, spec=spec, collector=collector)
+
+
+def without_secrets(prepared: Prepared) -> Task:
+    """The task as it may be written down: no value of a secret variable, no credentials in a URL."""
+    task = prepared.task
+    environment = {**task.environment, **dict.fromkeys(prepared.secrets, "[secret]")}
+    repo = parse_url(task.repo).url if is_url(task.repo) else task.repo
+    return task.model_copy(update={"environment": environment, "repo": repo})
+
+
+def refuse_name_in_use(task: Task, host: Host) -> None:
+    """A name is one running run's at a time: commands that take a name would otherwise mean two."""
+    if not task.name:
+        return
+    with Ledger(host.ledger) as ledger:
+        other = ledger.running_with_name(task.name)
+    if other is not None:
+        raise RefusedError(
+            f"The name {task.name!r} is in use by {other.id}, which is still running.",
+            hint=f"Choose another name, or end that run with `paddock stop {other.id}`.",
+        )
+
+
+def carry_out(attempt: Attempt) -> RunResult:
+    """Everything with an effect. Whatever fails, what the agent left is collected and what was started is removed."""
+    with remembered(attempt.errors):
+        workspace = open_workspace(attempt)
+        with remembered(attempt.errors):
+            let_the_agent_work(attempt)
+        if attempt.began:
+            collect_attempt(attempt, workspace)
+    return finish_run(attempt)
+
+
+def open_workspace(attempt: Attempt) -> Workspace:
+    """The throw-away repository, and the folders that the containers see."""
+    paths, prepared, policy = attempt.paths, attempt.prepared, attempt.prepared.policy
+    with attempt.journal.phase(Phase.WORKSPACE):
+        workspace = attempt.workspace = prepare_workspace(
+            prepared.source,
+            paths.workspace,
+            index_copy=paths.index_copy,
+            history=policy.workspace.history,
+            dirty=prepared.task.dirty,
+            include=policy.workspace.include,
+            owner=prepared.identity,
+            environment=git_environment(),
+        )
+        for notice in workspace.notices:
+            attempt.journal.notice(notice)
+        for folder in (paths.control, paths.etc):
+            folder.mkdir(mode=0o755)
+        for name, text in sandbox_etc(prepared.identity).items():
+            write_whole(paths.etc / name, text, mode=0o644)
+        open_caches(attempt)
+    write_recovery(attempt, workspace)
+    return workspace
+
+
+def open_caches(attempt: Attempt) -> None:
+    """The caches' folders, owned by the agent."""
+    caches = {cache.target for cache in attempt.prepared.policy.caches}
+    for mount in attempt.prepared.mounts:
+        if mount.target in caches and not os.path.isdir(mount.source):  # noqa: PTH112 - a plain string of the spec
+            os.makedirs(mount.source, mode=0o700)  # noqa: PTH103
+            if os.geteuid() == 0:
+                os.chown(mount.source, attempt.prepared.identity.uid, attempt.prepared.identity.gid)
+
+
+def let_the_agent_work(attempt: Attempt) -> None:
+    """Sandbox, agent, stop: the container is removed when this returns, whatever happened."""
+    host, journal, prepared = attempt.host, attempt.journal, attempt.prepared
+    if host.cancellation.requested:
+        return
+    with ExitStack() as removal:
+        with journal.phase(Phase.SANDBOX):
+            started = removal.enter_context(
+                start_sandbox(host.engine, attempt.spec, prepared.secrets, attempt.paths.control, host.clock)
+            )
+        with journal.phase(Phase.AGENT), open_log(attempt) as log:
+            attempt.began = True
+            started.go()
+            attempt.supervised = supervise(watched(attempt, started.box, log), started.output)
+        with journal.phase(Phase.STOP):
+            removal.close()
+
+
+def open_log(attempt: Attempt) -> AgentLog:
+    """Where the agent's output goes."""
+    return AgentLog(
+        attempt.paths.agent_log,
+        limit=attempt.prepared.policy.limits.output,
+        secrets=attempt.prepared.secrets.values(),
+        show=attempt.host.show,
+    )
+
+
+def watched(attempt: Attempt, box: Box, log: AgentLog) -> Watched:
+    """What the watchdog looks at."""
+    policy = attempt.prepared.policy
+    return Watched(
+        box=box,
+        limits=policy.limits,
+        log=log,
+        clock=attempt.host.clock,
+        cancellation=attempt.host.cancellation,
+        measure=lambda: measure_tree(attempt.paths.workspace, enough=policy.limits.files),
+        writable_root=policy.sandbox.writable_root,
+        tell=attempt.journal.event,
+    )

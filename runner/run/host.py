@@ -1,0 +1,56 @@
+"""Who runs Paddock and what it was given: passed in, so that a run reads no environment and no global."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.clock import Clock, SystemClock
+from runner.model.events import Event
+from runner.model.identity import Identity
+from runner.model.settings import Settings
+from runner.run.cancellation import Cancellation
+from runner.sandbox.engine import Engine
+
+LEDGER_NAME = "ledger.db"
+DEFAULT_AGENT = Identity(uid=1000, gid=1000)
+"""Who the agent is when neither Paddock nor the repository's owner is an ordinary user."""
+
+
+def _silent(_event: Event) -> None:
+    """Nobody listens."""
+
+
+def _unseen(_stream: int, _data: bytes) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """The outside of a run."""
+
+    settings: Settings
+    engine: Engine
+    home: Path
+    clock: Clock = field(default_factory=SystemClock)
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    tell: Callable[[Event], None] = _silent
+    """Called with every event, from the run's own thread or its watchdog."""
+    show: Callable[[int, bytes], None] = _unseen
+    """Called with every piece of masked output: stream (1 or 2) and bytes that are still hostile text."""
+    user: Identity = field(default_factory=lambda: Identity(uid=os.geteuid(), gid=os.getegid()))
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.settings.state_dir / LEDGER_NAME
+
+
+def agent_identity(user: Identity, owner: Identity) -> Identity:
+    """Who the agent is inside: the user; for root the repository's owner; never uid 0."""
+    for candidate in (user, owner):
+        if candidate.uid != 0:
+            return Identity(uid=candidate.uid, gid=candidate.gid or candidate.uid)
+    return DEFAULT_AGENT

@@ -1,0 +1,99 @@
+"""What is written down while a run goes on: events, phases with their times, the ledger's row."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from runner.clock import Clock, timestamp
+from runner.errors import PaddockError
+from runner.model.events import Ended, Event, Notice, Phase, PhaseEnded, PhaseStarted
+from runner.model.result import RunResult
+from runner.store.ledger import Ledger, RunRow
+from runner.store.owner import this_process
+from runner.store.runs import EventLog, RunPaths
+
+
+class Journal:
+    """One run's record in the making. Events go to the file and to whoever listens."""
+
+    def __init__(
+        self, paths: RunPaths, ledger: Path, *, clock: Clock, tell: Callable[[Event], None], started_at: str = ""
+    ) -> None:
+        self.paths = paths
+        self.timings: dict[str, float] = {}
+        self.notices: list[str] = []
+        self.started_at = started_at or timestamp(clock.now())
+        self._ledger = ledger
+        self._clock = clock
+        self._tell = tell
+        self._events = EventLog(paths.events)
+
+    def open(self, row: RunRow) -> None:
+        """Enter the run into the ledger: from here on it can be found, stopped and recovered."""
+        with Ledger(self._ledger) as ledger:
+            ledger.add(row)
+
+    def event(self, event: Event) -> None:
+        """Something happened."""
+        self._events.write(event)
+        self._tell(event)
+
+    def notice(self, text: str) -> None:
+        """Something that a reader of the result should know."""
+        self.notices.append(text)
+        self.event(Notice(text=text))
+
+    @contextlib.contextmanager
+    def phase(self, phase: Phase) -> Iterator[None]:
+        """Time one phase, whatever way it ends."""
+        begin = self._clock.monotonic()
+        self.event(PhaseStarted(phase=phase))
+        with Ledger(self._ledger) as ledger:
+            ledger.set_phase(self.paths.id, phase.value)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            seconds = round(self._clock.monotonic() - begin, 4)
+            self.timings[phase.value] = seconds
+            self.event(PhaseEnded(phase=phase, seconds=seconds, failed=failed))
+
+    def close(self, result: RunResult) -> None:
+        """Enter the end into the ledger, after the result document is on the disk."""
+        self.event(Ended(outcome=result.outcome))
+        with Ledger(self._ledger) as ledger:
+            ledger.end(
+                self.paths.id,
+                outcome=result.outcome.value,
+                exit_code=result.exit_code,
+                ended_at=result.ended_at,
+                branch=result.branch,
+                commits=len(result.commits),
+            )
+
+
+@contextlib.contextmanager
+def remembered(errors: list[PaddockError]) -> Iterator[None]:
+    """Turn our own failure into a fact of the run; what follows the scope is still done."""
+    try:
+        yield
+    except PaddockError as error:
+        errors.append(error)
+
+
+def new_row(paths: RunPaths, *, name: str, repo: str, agent: str, policy: str, created_at: str) -> RunRow:
+    """The ledger's row for a run that this process is about to carry out."""
+    pid, started = this_process()
+    return RunRow(
+        id=paths.id,
+        name=name,
+        repo=repo,
+        agent=agent,
+        policy=policy,
+        created_at=created_at,
+        owner_pid=pid,
+        owner_started=started,
+    )

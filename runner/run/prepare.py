@@ -1,0 +1,234 @@
+"""Everything that is decided before anything starts: a `Prepared` run, or a refusal that says why.
+
+Nothing here has an effect that outlives it, but one: the shipped image is built when it is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner import repo, sandbox
+from runner.agents.base import Agent
+from runner.agents.table import agent_named
+from runner.errors import EngineError, RefusedError, UsageError
+from runner.model.environment import environment_fault
+from runner.model.identity import Identity
+from runner.model.policy import Policy
+from runner.model.quantities import format_size
+from runner.model.spec import ImageRef, Mount
+from runner.model.task import Task
+from runner.plan import ImageSettings, Machine, Places, Request, check_machine, refuse_unsupported
+from runner.repo.clone import clone_source
+from runner.repo.source import Source, inspect_source
+from runner.repo.urls import is_url
+from runner.run.host import Host, agent_identity
+from runner.sandbox.engine import EngineFacts
+from runner.settings import git_environment
+from runner.store.mount_sources import check_mount_source
+from runner.store.policy_files import LoadedPolicy, load_policy
+from runner.store.run_id import new_run_id
+from runner.store.runs import RunPaths, run_paths
+
+BASE_IMAGE = "paddock/base"
+"""The shipped image's name where its tag, a hash of its content, is not looked up."""
+LEAST_DISK = 256 * 1024 * 1024
+SECRET_NAME = re.compile(r"(?i).*(KEY|TOKEN|SECRET|PASSW(OR)?D|CREDENTIAL).*")
+"""Variables of a task whose values are masked in the output and written nowhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A run that may start."""
+
+    task: Task
+    agent: Agent
+    loaded: LoadedPolicy
+    source: Source
+    identity: Identity
+    image: ImageSettings
+    collector_image: ImageRef
+    mounts: tuple[Mount, ...]
+    secrets: dict[str, str]
+    notices: tuple[str, ...] = ()
+
+    @property
+    def policy(self) -> Policy:
+        """The effective policy."""
+        return self.loaded.policy
+
+
+def prepare(task: Task, host: Host) -> Prepared:
+    """Decide everything about `task`. Raises `RefusedError` or `EngineError`; then nothing has been started."""
+    agent, loaded = decide_policy(task, host)
+    source = find_source(task, host)
+    mounts = resolve_mounts(loaded, source, host)
+    notices = check_disk(host.settings.state_dir, loaded.policy)
+    check_machine(loaded.policy, machine_of(host.engine.facts()))
+    base = host.engine.image("")
+    image = host.engine.image(task.image) if task.image else base
+    return Prepared(
+        task=task,
+        agent=agent,
+        loaded=loaded,
+        source=source,
+        identity=agent_identity(host.user, source.owner),
+        image=ImageSettings(ref=image.ref, environment=tuple(image.environment), volumes=image.volumes),
+        collector_image=base.ref,
+        mounts=mounts,
+        secrets=secrets_of(task),
+        notices=notices,
+    )
+
+
+def plan_request(task: Task, host: Host) -> Request:
+    """What a run would be decided on, found out without an engine and without a network: nothing is started."""
+    agent, loaded = decide_policy(task, host)
+    if is_url(task.repo):
+        raise UsageError(
+            "`paddock plan` fetches nothing, so it needs a path.", hint="Clone the URL and plan with the clone."
+        )
+    source = inspect_source(task.repo, task.base, effective_uid=host.user.uid)
+    prepared = Prepared(
+        task=task,
+        agent=agent,
+        loaded=loaded,
+        source=source,
+        identity=agent_identity(host.user, source.owner),
+        image=ImageSettings(ref=ImageRef(name=task.image or BASE_IMAGE)),
+        collector_image=ImageRef(name=BASE_IMAGE),
+        mounts=resolve_mounts(loaded, source, host),
+        secrets=secrets_of(task),
+    )
+    state = host.settings.state_dir
+    run = new_run_id(task.name or agent.slug(task), host.clock.now().date(), lambda _: 0)
+    return request_of(prepared, state, run_paths(state, run))
+
+
+def decide_policy(task: Task, host: Host) -> tuple[Agent, LoadedPolicy]:
+    """The task's agent and policy, as far as they can be judged without the machine."""
+    agent = agent_named(task.agent)
+    agent.command(task)
+    for name, value in task.environment.items():
+        if fault := environment_fault(name, value):
+            raise RefusedError(f"--env: {fault}.")
+    loaded = load_policy(task.policy, home=host.home)
+    refuse_unsupported(loaded.policy)
+    return agent, loaded
+
+
+def secrets_of(task: Task) -> dict[str, str]:
+    """The variables whose names say that their values are nobody else's business."""
+    return {name: value for name, value in task.environment.items() if SECRET_NAME.fullmatch(name)}
+
+
+def find_source(task: Task, host: Host) -> Source:
+    """The repository, a URL cloned or fetched first. Raises `RepositoryError`."""
+    place = task.repo
+    if is_url(place):
+        place = str(clone_source(place, host.settings.state_dir, environment=git_environment()))
+    return inspect_source(place, task.base, effective_uid=host.user.uid)
+
+
+def resolve_mounts(loaded: LoadedPolicy, source: Source, host: Host) -> tuple[Mount, ...]:
+    """The policy's mounts with real sources, and its caches as directories of this repository's own."""
+    state = host.settings.state_dir
+    mounts = [
+        Mount(
+            source=str(
+                check_mount_source(
+                    mount.source,
+                    home=host.home,
+                    state_dir=state,
+                    source_git_dir=source.common_dir,
+                    engine_socket=engine_socket(host.settings.engine),
+                    policy_files=loaded.files,
+                )
+            ),
+            target=mount.target,
+            mode=mount.mode,
+        )
+        for mount in loaded.policy.mounts
+    ]
+    folder = cache_folder(state, source)
+    mounts += [Mount(source=str(folder / c.name), target=c.target, mode="rw") for c in loaded.policy.caches]
+    return tuple(mounts)
+
+
+def cache_folder(state: Path, source: Source) -> Path:
+    """Where the caches of one repository are: no other repository's runs ever see them."""
+    return state / "caches" / hashlib.sha256(str(source.common_dir).encode()).hexdigest()[:16]
+
+
+def engine_socket(address: str) -> Path | None:
+    """The engine's socket, when it has one on this machine."""
+    return Path(address.removeprefix("unix://")) if address.startswith("unix://") else None
+
+
+def check_disk(state: Path, policy: Policy) -> tuple[str, ...]:
+    """Refuse to begin on a full disk; a notice where the policy grants more than there is."""
+    folder = next(parent for parent in (state, *state.parents) if parent.exists())
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_DISK:
+        raise EngineError(
+            f"The disk of {state} is full: {free // 2**20} MiB are free, a run needs at least {LEAST_DISK // 2**20} MiB.",
+            hint="Remove old runs with `paddock prune`, or choose another place with PADDOCK_STATE_DIR.",
+        )
+    granted = policy.limits.disk
+    return () if free >= granted else (f"limits.disk = {format_size(granted)}, but only {free // 2**20} MiB are free.",)
+
+
+def machine_of(facts: EngineFacts) -> Machine:
+    """What the plan has to know of the engine."""
+    return Machine(
+        cpus=facts.cpus,
+        memory=facts.memory,
+        runtimes=facts.runtimes,
+        missing_limits=facts.missing_limits,
+        seccomp=facts.seccomp,
+        rootless=facts.rootless,
+        cgroup_version=facts.cgroup_version,
+    )
+
+
+def places_of(state: Path, paths: RunPaths) -> Places:
+    """The run's paths as its containers' mounts need them."""
+    return Places(
+        state=str(state),
+        workspace=str(paths.workspace),
+        control=str(paths.control),
+        etc=str(paths.etc),
+        collector_in=str(paths.collector_in),
+        collector_out=str(paths.collector_out),
+        shim=str(shim_file()),
+        collector=str(collector_file()),
+    )
+
+
+def request_of(prepared: Prepared, state: Path, paths: RunPaths) -> Request:
+    """What the plan decides on."""
+    task = prepared.task
+    return Request(
+        run=paths.id,
+        policy=prepared.policy,
+        command=prepared.agent.command(task),
+        image=prepared.image,
+        identity=prepared.identity,
+        places=places_of(state, paths),
+        mounts=prepared.mounts,
+        environment=dict(task.environment),
+        secret_names=tuple(sorted(prepared.secrets)),
+    )
+
+
+def shim_file() -> Path:
+    """The program that is mounted into every sandbox as its first process."""
+    return Path(sandbox.__file__).with_name("shim.py").resolve()
+
+
+def collector_file() -> Path:
+    """The program that the collector container runs."""
+    return Path(repo.__file__).with_name("collector.py").resolve()

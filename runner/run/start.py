@@ -1,0 +1,79 @@
+"""The sandbox's start: created, read back, proved from inside, and only then told to let the agent go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.clock import Clock
+from runner.errors import EngineError, UnenforceableError
+from runner.model.spec import SandboxSpec
+from runner.sandbox.control import Handshake, listen
+from runner.sandbox.engine import Box, Engine, Exit, Output
+from runner.sandbox.proof import parse_proof, shortfalls
+
+PROOF_SECONDS = 60.0
+POLL_SECONDS = 0.2
+NO_PYTHON = 127
+
+
+class Started:
+    """A sandbox whose first process has proved itself and waits for `go`."""
+
+    def __init__(self, box: Box, output: Iterator[Output], handshake: Handshake) -> None:
+        self.box = box
+        self.output = output
+        self._handshake = handshake
+
+    def go(self) -> None:
+        """Let the agent start."""
+        self._handshake.go()
+
+
+@contextmanager
+def start_sandbox(
+    engine: Engine, spec: SandboxSpec, secrets: Mapping[str, str], control: Path, clock: Clock
+) -> Iterator[Started]:
+    """Start a sandbox as far as the proof; it is removed when the scope ends.
+
+    Raises `UnenforceableError` when the engine or the kernel did not apply the spec to the letter.
+    """
+    with listen(control) as handshake, open_box(engine, spec, secrets) as box:
+        if differences := box.differences():
+            raise UnenforceableError("The engine did not apply the sandbox as planned:\n  " + "\n  ".join(differences))
+        output = box.attach()
+        box.start()
+        _prove(spec, box, handshake, clock)
+        yield Started(box, output, handshake)
+
+
+@contextmanager
+def open_box(engine: Engine, spec: SandboxSpec, secrets: Mapping[str, str]) -> Iterator[Box]:
+    """A created container that is removed whatever happens."""
+    box = engine.create(spec, secrets)
+    try:
+        yield box
+    finally:
+        box.close()
+
+
+def _prove(spec: SandboxSpec, box: Box, handshake: Handshake, clock: Clock) -> None:
+    end = clock.monotonic() + PROOF_SECONDS
+    while (line := handshake.receive(POLL_SECONDS)) is None:
+        if (ended := box.wait(0.01)) is not None:
+            raise _no_start(spec, ended)
+        if clock.monotonic() > end:
+            raise EngineError("The sandbox's first process did not report within a minute.")
+    if found := shortfalls(spec, parse_proof(line)):
+        raise UnenforceableError("The kernel does not hold what the policy says:\n  " + "\n  ".join(found))
+
+
+def _no_start(spec: SandboxSpec, ended: Exit) -> EngineError | UnenforceableError:
+    if ended.code == NO_PYTHON:
+        return UnenforceableError(
+            f"The image {spec.image.name} has no python3, which the sandbox's first process needs.",
+            hint="Install python3 in the image, or use the base image (leave --image out).",
+        )
+    detail = f": {ended.error}" if ended.error else f" with exit code {ended.code}"
+    return EngineError(f"The sandbox's first process ended before the agent was started{detail}.")

@@ -1,0 +1,1 @@
+"""The world of containers: everything that knows Docker is in this folder."""

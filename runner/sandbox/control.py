@@ -1,0 +1,74 @@
+"""The host's end of the handshake: one Unix socket that one shim may talk to once, before the agent starts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner.errors import EngineError
+from runner.sandbox.proof import MAX_PROOF
+
+SOCKET_NAME = "launch.sock"
+
+
+class Handshake:
+    """A listening socket that accepts one connection, reads one line and may answer `go`."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._peer: socket.socket | None = None
+
+    def receive(self, deadline: float) -> bytes | None:
+        """The shim's line, or `None` when none came within `deadline` seconds. Never more than `MAX_PROOF` bytes."""
+        end = time.monotonic() + deadline
+        try:
+            self._listener.settimeout(max(deadline, 0.001))
+            self._peer, _ = self._listener.accept()
+            line = b""
+            while not line.endswith(b"\n") and len(line) <= MAX_PROOF:
+                self._peer.settimeout(max(end - time.monotonic(), 0.001))
+                piece = self._peer.recv(65536)
+                if not piece:
+                    return None
+                line += piece
+        except TimeoutError:
+            return None
+        return line
+
+    def go(self) -> None:
+        """Let the agent start. Raises `EngineError` when the sandbox has gone."""
+        try:
+            if self._peer is not None:
+                self._peer.sendall(b"go\n")
+        except OSError as error:
+            raise EngineError("The sandbox ended before its agent could be started.") from error
+
+    def close(self) -> None:
+        """Close both ends."""
+        for end in (self._peer, self._listener):
+            if end is not None:
+                end.close()
+
+
+@contextlib.contextmanager
+def listen(folder: Path) -> Iterator[Handshake]:
+    """A handshake on `folder/launch.sock`. The folder is mounted into one sandbox and seen by no other."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # A socket's address holds 108 bytes and state directories can be deep: bind through the folder's descriptor.
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    handshake = Handshake(listener)
+    try:
+        listener.bind(f"/proc/self/fd/{handle}/{SOCKET_NAME}")
+        # The agent's uid has to be able to connect; only this run's sandbox sees the folder.
+        (folder / SOCKET_NAME).chmod(0o666)
+        listener.listen(1)
+        yield handshake
+    finally:
+        handshake.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(SOCKET_NAME, dir_fd=handle)
+        os.close(handle)

@@ -1,0 +1,60 @@
+"""Docker's exceptions -> ours, in one table, at the one door."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import docker.errors
+import requests.exceptions
+
+from runner.errors import ContainerGoneError, EngineError, EngineUnavailableError, ImageError
+from runner.escape import escape_text
+
+START_HINT = (
+    "Start it with `sudo systemctl start docker` (or `sudo dockerd &`), then try again; `paddock doctor` tells more."
+)
+GROUP_HINT = "Join its group with `sudo usermod -aG docker $USER`, log in again, then try again."
+
+
+@contextlib.contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raise our exception for every one of Docker's; `what` completes the sentence "Docker could not ..."."""
+    try:
+        yield
+    except docker.errors.ImageNotFound as error:
+        raise ImageError(f"There is no such image: {_explain(error)}") from error
+    except docker.errors.NotFound as error:
+        raise ContainerGoneError(f"Docker could not {what}: {_explain(error)}") from error
+    except docker.errors.APIError as error:
+        raise EngineError(f"Docker could not {what}: {_explain(error)}") from error
+    except (requests.exceptions.RequestException, docker.errors.DockerException, OSError) as error:
+        raise _unavailable(error) from error
+
+
+def _explain(error: docker.errors.APIError) -> str:
+    return escape_text(str(error.explanation or error))[:1000]
+
+
+def _unavailable(error: BaseException) -> EngineError:
+    chain = set(map(type, _causes(error)))
+    if PermissionError in chain:
+        return EngineUnavailableError("The Docker engine's socket may not be opened by this user.", hint=GROUP_HINT)
+    if isinstance(error, requests.exceptions.ReadTimeout):
+        return EngineError(
+            "The Docker engine did not answer in time.", hint="Look at the load of the machine, then try again."
+        )
+    return EngineUnavailableError("No Docker engine answers.", hint=START_HINT)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that it wraps: requests and urllib3 keep the first cause in `args` as well."""
+    seen: list[BaseException] = [error]
+    while seen:
+        current = seen.pop()
+        yield current
+        seen += [
+            cause
+            for cause in (current.__cause__, current.__context__, *current.args)
+            if isinstance(cause, BaseException)
+        ]

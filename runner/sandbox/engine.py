@@ -1,0 +1,137 @@
+"""What Paddock asks of a container engine: two small protocols, held by the real engine and by the fake one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from runner.model.base import Record
+from runner.model.spec import ImageRef, SandboxSpec
+
+
+class EngineFacts(Record):
+    """What the engine says of itself and of the machine that it runs on."""
+
+    version: str
+    api_version: str
+    cpus: int
+    memory: int
+    """Bytes."""
+    storage_driver: str
+    root_dir: str
+    cgroup_version: str
+    runtimes: tuple[str, ...]
+    default_runtime: str
+    security: tuple[str, ...]
+    """The engine's security options, as in `name=seccomp,profile=default`."""
+    missing_limits: tuple[str, ...] = ()
+    """Names of limits (`memory`, `swap`, `cpus`, `pids`) that this engine cannot hold."""
+    components: dict[str, str] = {}
+    """Versions of containerd, runc and init."""
+
+    @property
+    def seccomp(self) -> bool:
+        """Whether the engine applies a seccomp profile to containers that name none."""
+        return any(option.startswith("name=seccomp") and "unconfined" not in option for option in self.security)
+
+    @property
+    def rootless(self) -> bool:
+        """Whether the engine runs without root, where limits may silently not hold."""
+        return any(option.startswith("name=rootless") for option in self.security)
+
+
+class ImageFacts(Record):
+    """An image, resolved: what it would set if it were let to."""
+
+    ref: ImageRef
+    environment: dict[str, str] = {}
+    volumes: tuple[str, ...] = ()
+
+
+class Exit(Record):
+    """How a container ended."""
+
+    code: int
+    out_of_memory: bool = False
+    """The kernel killed some process of the container for memory; also true when the first process ended with 0."""
+    error: str = ""
+    """The engine's own word when the container could not be started."""
+
+
+class Usage(Record):
+    """What a running container has used so far; `None` where this engine does not tell."""
+
+    memory: int | None = None
+    """Highest memory use in bytes, as far as the kernel keeps it; else the present use."""
+    pids: int | None = None
+    cpu_seconds: float | None = None
+    bytes_written: int | None = None
+
+
+class Output(NamedTuple):
+    """One piece of a container's output, as it came; a plain tuple because there may be a million of them."""
+
+    stream: int
+    """1 for standard output, 2 for standard error."""
+    data: bytes
+
+
+class Found(Record):
+    """One container that carries our labels."""
+
+    id: str
+    name: str
+    run: str
+    role: str
+    running: bool
+
+
+class Box(Protocol):
+    """One container. `close` removes it and is called exactly once by whoever created it."""
+
+    @property
+    def id(self) -> str:
+        """The engine's id."""
+
+    def differences(self) -> list[str]:
+        """In what the engine did not apply the spec; empty when all was applied."""
+
+    def attach(self) -> Iterator[Output]:
+        """The output from the start on; call before `start`. Ends when the container has ended."""
+
+    def start(self) -> None:
+        """Start the first process. Raises `EngineError` when the engine cannot."""
+
+    def signal(self, name: str) -> None:
+        """Send a signal (`"SIGTERM"`) to the first process; no error when the container has ended."""
+
+    def wait(self, deadline: float) -> Exit | None:
+        """Wait up to `deadline` seconds for the end; `None` when the container is still running then."""
+
+    def usage(self) -> Usage | None:
+        """What it has used so far; `None` when it has ended."""
+
+    def written(self) -> int:
+        """Bytes in the writable layer."""
+
+    def close(self) -> None:
+        """Kill if running, and remove with its anonymous volumes. Raises `EngineError` when it stays."""
+
+
+class Engine(Protocol):
+    """A container engine."""
+
+    def facts(self) -> EngineFacts:
+        """What the engine is. Raises `EngineUnavailableError` when none answers."""
+
+    def image(self, name: str) -> ImageFacts:
+        """An image by name; the empty name is the shipped base image, built on first use. Raises `ImageError`."""
+
+    def create(self, spec: SandboxSpec, secrets: Mapping[str, str]) -> Box:
+        """Create, not start, a container. Raises `EngineError`."""
+
+    def open(self, container: str) -> Box:
+        """A container that exists already. Raises `ContainerGoneError`."""
+
+    def find(self, *, run: str = "", state: str = "") -> list[Found]:
+        """Containers with our labels, of one run or of one state directory."""

@@ -1,0 +1,266 @@
+"""An engine without containers: scripted programs on threads, held to the real engine's contract by `tests/contract`.
+
+For tests of whoever uses an `Engine`. It isolates nothing: a program is Python code of the test that
+uses it, sees the host's paths of its mounts, and says what it prints and how it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.errors import ContainerGoneError, EngineError, ImageError
+from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, Role, SandboxSpec
+from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Usage
+
+GIB = 2**30
+SIGNAL_NUMBERS = {"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGTERM": 15}
+
+FACTS = EngineFacts(
+    version="0.0-fake",
+    api_version="1.41",
+    cpus=8,
+    memory=32 * GIB,
+    storage_driver="fake",
+    root_dir="/nonexistent",
+    cgroup_version="2",
+    runtimes=("runc",),
+    default_runtime="runc",
+    security=("name=seccomp,profile=default",),
+)
+
+
+class Killed(BaseException):
+    """Ends a program's thread when its box is killed; not an `Exception`, so that a script cannot swallow it."""
+
+
+Program = Callable[["FakeBox"], int]
+"""A scripted program: gets its box, returns its exit code."""
+
+
+class FakeEngine:
+    """An `Engine` whose containers are scripts. `programs` maps the first word of an argv to its program."""
+
+    def __init__(
+        self, programs: Mapping[str, Program], *, facts: EngineFacts = FACTS, images: tuple[str, ...] = ("base",)
+    ) -> None:
+        self.programs = dict(programs)
+        self.boxes: dict[str, FakeBox] = {}
+        self._facts = facts
+        self._images = images
+        self._created = 0
+
+    def facts(self) -> EngineFacts:
+        """See `Engine.facts`."""
+        return self._facts
+
+    def image(self, name: str) -> ImageFacts:
+        """See `Engine.image`."""
+        if name and name not in self._images:
+            raise ImageError(f"There is no such image: {name}")
+        return ImageFacts(ref=ImageRef(name=name or "base", id=f"sha256:{name or 'base'}"))
+
+    def create(self, spec: SandboxSpec, secrets: Mapping[str, str]) -> FakeBox:
+        """See `Engine.create`."""
+        if any(box.spec.name == spec.name for box in self.boxes.values()):
+            raise EngineError(f"Docker could not create the container: the name {spec.name} is in use")
+        self._created += 1
+        box = FakeBox(self, f"fake{self._created:08x}", spec, secrets)
+        self.boxes[box.id] = box
+        return box
+
+    def open(self, container: str) -> FakeBox:
+        """See `Engine.open`."""
+        if container not in self.boxes:
+            raise ContainerGoneError(f"Docker could not find the container: {container}")
+        return self.boxes[container]
+
+    def find(self, *, run: str = "", state: str = "") -> list[Found]:
+        """See `Engine.find`."""
+        return [
+            Found(
+                id=box.id,
+                name=box.spec.name,
+                run=box.spec.run,
+                role=box.spec.labels.get(ROLE_LABEL, ""),
+                running=box.running,
+            )
+            for box in self.boxes.values()
+            if box.spec.labels.get(RUN_LABEL) == (run or box.spec.labels.get(RUN_LABEL))
+            and box.spec.labels.get(STATE_LABEL) == (state or box.spec.labels.get(STATE_LABEL))
+        ]
+
+
+class FakeBox:
+    """One scripted container. Tests may set `memory_killed` before or while it runs."""
+
+    def __init__(self, engine: FakeEngine, identifier: str, spec: SandboxSpec, secrets: Mapping[str, str]) -> None:
+        self.id = identifier
+        self.spec = spec
+        self.secrets = dict(secrets)
+        self.memory_killed = False
+        self.ignored: set[str] = set()
+        """Signals that the program does not die of; SIGKILL is never ignored."""
+        self.received: list[str] = []
+        self._engine = engine
+        self._output: queue.Queue[Output | None] = queue.Queue(maxsize=64)
+        self._attached = False
+        self._ending: int | None = None
+        self._signalled = threading.Event()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._exit = Exit(code=0)
+
+    # What a program may do.
+
+    def path(self, inside: str) -> Path:
+        """The host's path of a path inside."""
+        for mount in sorted(self.spec.mounts, key=lambda mount: len(mount.target), reverse=True):
+            if inside == mount.target or inside.startswith(mount.target + "/"):
+                return Path(mount.source + inside.removeprefix(mount.target))
+        raise FileNotFoundError(inside)
+
+    def write(self, data: bytes, stream: int = 1) -> None:
+        """Print."""
+        while self._attached:
+            self._end_if_killed()
+            try:
+                self._output.put(Output(stream, data), timeout=0.05)
+            except queue.Full:
+                continue
+            return
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, or die of a signal."""
+        self._signalled.wait(seconds)
+        self._end_if_killed()
+        self._signalled.clear()
+
+    # The contract of `Box`.
+
+    @property
+    def running(self) -> bool:
+        """Whether the program has begun and not ended."""
+        return self._thread is not None and not self._ended.is_set()
+
+    def differences(self) -> list[str]:
+        """See `Box.differences`."""
+        return []
+
+    def attach(self) -> Iterator[Output]:
+        """See `Box.attach`."""
+        self._attached = True
+        return iter(self._output.get, None)
+
+    def start(self) -> None:
+        """See `Box.start`."""
+        self._thread = threading.Thread(target=self._run, name=self.spec.name, daemon=True)
+        self._thread.start()
+
+    def signal(self, name: str) -> None:
+        """See `Box.signal`."""
+        self.received.append(name)
+        if name == "SIGKILL" or name not in self.ignored:
+            self._ending = 128 + SIGNAL_NUMBERS[name]
+            self._signalled.set()
+
+    def wait(self, deadline: float) -> Exit | None:
+        """See `Box.wait`."""
+        return self._exit if self._ended.wait(max(deadline, 0.01)) else None
+
+    def usage(self) -> Usage | None:
+        """See `Box.usage`."""
+        return Usage(memory=GIB, pids=1, cpu_seconds=0.1, bytes_written=0) if self.running else None
+
+    def written(self) -> int:
+        """See `Box.written`."""
+        return 0
+
+    def close(self) -> None:
+        """See `Box.close`."""
+        if self.running:
+            self.signal("SIGKILL")
+            self._ended.wait(5)
+        self._engine.boxes.pop(self.id, None)
+
+    def _run(self) -> None:
+        code = 1
+        try:
+            code = self._main()
+        except Killed:
+            code = self._ending or 137
+        finally:
+            self._exit = Exit(code=code, out_of_memory=self.memory_killed)
+            self._attached = False
+            self._ended.set()
+            self._output.put(None)
+
+    def _main(self) -> int:
+        if self.spec.role is Role.COLLECTOR:
+            return self._engine.programs["collector"](self)
+        if not self._confirmed():
+            return 125
+        program = self._engine.programs.get(self.spec.argv[0])
+        if program is None:
+            self.write(f"paddock: {self.spec.argv[0]}: command not found\n".encode(), 2)
+            return 127
+        return program(self)
+
+    def _confirmed(self) -> bool:
+        """The shim's part of the handshake."""
+        try:
+            folder = self.path("/paddock/control")
+        except FileNotFoundError:
+            return True
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+            control.settimeout(10)
+            try:
+                control.connect(str(folder / "launch.sock"))
+                control.sendall(json.dumps(fake_proof(self.spec)).encode() + b"\n")
+                return control.recv(16) == b"go\n"
+            except OSError:
+                return False
+
+    def _end_if_killed(self) -> None:
+        if self._ending is not None:
+            raise Killed
+
+
+def fake_proof(spec: SandboxSpec) -> dict[str, Any]:
+    """What the shim would have read from a kernel that holds all of `spec`."""
+    limits = spec.limits
+    empty = ["0000000000000000"]
+    return {
+        "status": {
+            "Uid": [str(spec.uid)] * 4,
+            "Gid": [str(spec.gid)] * 4,
+            "Groups": [],
+            "NoNewPrivs": ["1"],
+            "Seccomp": ["2"],
+            **dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), empty),
+        },
+        "interfaces": ["lo"],
+        "routes": [],
+        "mounts": {
+            "/": ["rw" if spec.writable_root else "ro"],
+            **{mount.target: [mount.mode] for mount in spec.mounts},
+            **{tmpfs.target: ["rw", "nosuid", "nodev"] for tmpfs in spec.tmpfs},
+        },
+        "cgroup": {
+            "memory": str(limits.memory),
+            "swap": "0",
+            "pids": str(limits.pids),
+            "cpu": f"{round(limits.cpus * 100_000)} 100000",
+            "period": None,
+        },
+        "rlimits": {
+            "core": [0, 0],
+            "fsize": [limits.file_size, limits.file_size],
+            "nofile": [limits.open_files, limits.open_files],
+        },
+    }

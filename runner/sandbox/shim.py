@@ -1,0 +1,161 @@
+"""The first program in a sandbox: shows the host what the kernel really applied, then starts the agent.
+
+One file, standard library only, mounted read-only into every image. Before anything of the agent
+runs, it reads its own limits, capabilities and network from the kernel and sends them to the host
+over a Unix socket; the host answers `go` only when all is as the spec says. It then starts the
+agent as its child, passes signals on, and ends with the agent's exit code. Started as
+
+    python3 -I -S shim.py CONTROL_SOCKET COMMAND [ARGS...]
+"""
+
+# ruff: noqa: PTH - pathlib would cost half of the time until the agent starts
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+
+NOT_CONFIRMED = 125
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+HANDSHAKE_SECONDS = 60
+
+
+def read(path: str) -> str | None:
+    """A kernel file as text, or None where it does not exist."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def first_of(*paths: str) -> str | None:
+    """The first of several kernel files that exists, stripped: cgroup v2 and v1 name theirs differently."""
+    for path in paths:
+        text = read(path)
+        if text is not None:
+            return text.strip()
+    return None
+
+
+def interfaces_up() -> list[str]:
+    """Names of the network interfaces that are up."""
+    names = []
+    for name in os.listdir("/sys/class/net") if os.path.isdir("/sys/class/net") else []:
+        flags = read(f"/sys/class/net/{name}/flags")
+        if flags is not None and int(flags, 16) & 1:
+            names.append(name)
+    return sorted(names)
+
+
+def routes() -> list[str]:
+    """Interfaces, other than lo, that some IPv4 or IPv6 route leads to."""
+    v4 = [line.split()[0] for line in (read("/proc/net/route") or "").splitlines()[1:] if line.strip()]
+    v6 = [line.split()[-1] for line in (read("/proc/net/ipv6_route") or "").splitlines() if line.strip()]
+    return sorted({name for name in v4 + v6 if name != "lo"})
+
+
+def mounts() -> dict[str, list[str]]:
+    """Mount point -> options, as the kernel lists them."""
+    found: dict[str, list[str]] = {}
+    for line in (read("/proc/self/mountinfo") or "").splitlines():
+        fields = line.split()
+        found[fields[4]] = fields[5].split(",")
+    return found
+
+
+def proof() -> dict[str, object]:
+    """What the kernel holds this process to."""
+    lines = (read("/proc/self/status") or "").splitlines()
+    status = {key: value for key, _, value in (line.partition(":\t") for line in lines)}
+    wanted = ("Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+    cgroup = "/sys/fs/cgroup"
+    return {
+        "status": {key: status.get(key, "").split() for key in wanted},
+        "interfaces": interfaces_up(),
+        "routes": routes(),
+        "mounts": mounts(),
+        "cgroup": {
+            "memory": first_of(f"{cgroup}/memory.max", f"{cgroup}/memory/memory.limit_in_bytes"),
+            "swap": first_of(f"{cgroup}/memory.swap.max", f"{cgroup}/memory/memory.memsw.limit_in_bytes"),
+            "pids": first_of(f"{cgroup}/pids.max", f"{cgroup}/pids/pids.max"),
+            "cpu": first_of(f"{cgroup}/cpu.max", f"{cgroup}/cpu/cpu.cfs_quota_us"),
+            "period": first_of(f"{cgroup}/cpu/cpu.cfs_period_us"),
+        },
+        "rlimits": {
+            "core": resource.getrlimit(resource.RLIMIT_CORE),
+            "fsize": resource.getrlimit(resource.RLIMIT_FSIZE),
+            "nofile": resource.getrlimit(resource.RLIMIT_NOFILE),
+        },
+    }
+
+
+def confirmed(path: str) -> bool:
+    """Whether the host, shown the proof, lets the agent start."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+        control.settimeout(HANDSHAKE_SECONDS)
+        try:
+            control.connect(path)
+            control.sendall(json.dumps(proof()).encode() + b"\n")
+            return control.recv(16) == b"go\n"
+        except OSError as error:
+            print(f"paddock: no word from the host: {error}", file=sys.stderr)  # noqa: T201
+            return False
+
+
+def start(argv: list[str]) -> int:
+    """Start the agent in a session of its own, standard input closed; the child's id."""
+    child = os.fork()
+    if child:
+        return child
+    os.setsid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    try:
+        os.execvp(argv[0], argv)
+    except FileNotFoundError:
+        code, why = NOT_FOUND, "command not found"
+    except OSError as error:
+        code, why = NOT_EXECUTABLE, str(error.strerror)
+    print(f"paddock: {argv[0]}: {why}", file=sys.stderr)  # noqa: T201
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def forward_to(child: int) -> None:
+    """Pass every polite signal on to the agent and all its children."""
+
+    def forward(number: int, _frame: object) -> None:
+        # Between fork and setsid the group does not exist yet; the child itself does.
+        for send in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError):
+                send(child, number)
+                return
+
+    for number in FORWARDED:
+        signal.signal(number, forward)
+
+
+def main(argv: list[str]) -> int:
+    """Prove, start, wait; the exit code is the agent's, 128 + n when signal n ended it."""
+    control, *command = argv
+    if not confirmed(control):
+        return NOT_CONFIRMED
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+    child = start(command)
+    forward_to(child)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

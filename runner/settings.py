@@ -1,0 +1,121 @@
+"""The one place that reads the environment and the user's config file.
+
+`state_dir` costs no import of pydantic, because `paddock ps` has to answer at once; `load_settings`
+gives the whole, validated.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from runner.model.settings import Settings
+
+MAX_CONFIG = 256 * 1024
+
+
+def config_file() -> Path:
+    """`$PADDOCK_CONFIG`, else `config.toml` in the user's configuration folder."""
+    if named := os.environ.get("PADDOCK_CONFIG"):
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("paddock")) / "config.toml"
+
+
+def state_dir(flag: Path | None = None) -> Path:
+    """The state directory: flag, then `PADDOCK_STATE_DIR`, then the config file, then the platform's own place."""
+    named = flag or os.environ.get("PADDOCK_STATE_DIR") or _config().get("state_dir")
+    if named:
+        return Path(os.path.abspath(Path(str(named)).expanduser()))  # noqa: PTH100 - resolve() would follow links
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("paddock"))
+
+
+def load_settings(**flags: Any) -> Settings:
+    """All settings. Flags that are `None` were not given. Raises `UsageError` with file, key and reason."""
+    from pydantic import ValidationError
+
+    from runner.model.settings import Settings
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    in_file = {name: value for name, value in _config().items() if f"PADDOCK_{name.upper()}" not in os.environ}
+    engine = {"engine": host} if (host := os.environ.get("DOCKER_HOST")) else {}
+    environment = {"engine": os.environ["PADDOCK_ENGINE"]} if os.environ.get("PADDOCK_ENGINE") else {}
+    layers: dict[str, Any] = {
+        **engine,
+        **in_file,
+        **environment,
+        **given,
+        "state_dir": state_dir(given.get("state_dir")),
+    }
+    try:
+        return Settings(**layers)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"Setting {key}: {first['msg']}.", hint=f"Look at {config_file()} and PADDOCK_* variables."
+        ) from error
+
+
+@cache
+def _config() -> Mapping[str, Any]:
+    """The config file as it stands; a missing file is an empty one."""
+    path = config_file()
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    if len(data) > MAX_CONFIG:
+        raise UsageError(f"{path} is larger than {MAX_CONFIG} bytes.")
+    try:
+        return tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: {error}.") from error
+
+
+def git_environment() -> dict[str, str]:
+    """The user's own variables for the one git call that clones a URL: credential helpers, SSH agent, proxies."""
+    wanted = (
+        "HOME",
+        "PATH",
+        "USER",
+        "LOGNAME",
+        "LANG",
+        "SSH_AUTH_SOCK",
+        "SSH_AGENT_PID",
+        "XDG_CONFIG_HOME",
+        "XDG_RUNTIME_DIR",
+    )
+    trust = (
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "GIT_SSL_CAINFO",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+    )
+    return {name: os.environ[name] for name in (*wanted, *trust) if name in os.environ}
+
+
+def home() -> Path:
+    """The user's home directory."""
+    return Path(os.environ.get("HOME") or Path.home())
+
+
+def color_wanted() -> bool:
+    """Whether colours may be shown: `NO_COLOR` (no-color.org) says no whatever it holds, unless it is empty."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

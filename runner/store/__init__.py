@@ -1,0 +1,1 @@
+"""Files on disk: policies read, runs and results written."""

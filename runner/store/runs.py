@@ -1,0 +1,174 @@
+"""Run directories: where everything of one run stands, and the evidence that it leaves (DESIGN 8)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import StoreError
+from runner.store.files import append_line, read_bounded, write_whole
+from runner.store.run_id import new_run_id
+
+if TYPE_CHECKING:  # pydantic takes a quarter of a second to load, and `paddock ps` needs paths alone
+    from runner.model.events import Event
+    from runner.model.result import RunResult
+
+MAX_RESULT = 64 * 1024 * 1024
+_ATTEMPTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """The names of all files of one run. Nothing is looked up: a name says nothing about whether the file is there."""
+
+    directory: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id, which is the directory's name."""
+        return self.directory.name
+
+    @property
+    def task(self) -> Path:
+        """What was asked for."""
+        return self.directory / "task.json"
+
+    @property
+    def policy(self) -> Path:
+        """The effective policy."""
+        return self.directory / "policy.json"
+
+    @property
+    def spec(self) -> Path:
+        """What the sandbox was given."""
+        return self.directory / "spec.json"
+
+    @property
+    def events(self) -> Path:
+        """What happened, one JSON object a line."""
+        return self.directory / "events.jsonl"
+
+    @property
+    def agent_log(self) -> Path:
+        """What the agent printed, secrets masked."""
+        return self.directory / "agent.log"
+
+    @property
+    def egress(self) -> Path:
+        """Every decision of the gateway, one JSON object a line."""
+        return self.directory / "egress.jsonl"
+
+    @property
+    def bundle(self) -> Path:
+        """The agent's commits, as the collector packed them."""
+        return self.directory / "changes.bundle"
+
+    @property
+    def diff(self) -> Path:
+        """The whole change as a patch."""
+        return self.directory / "diff.patch"
+
+    @property
+    def result(self) -> Path:
+        """How it ended; written last, so that its presence says that the run is over."""
+        return self.directory / "result.json"
+
+    @property
+    def workspace(self) -> Path:
+        """The agent's repository. Whatever is in there was written by the agent."""
+        return self.directory / "workspace"
+
+    @property
+    def collector_out(self) -> Path:
+        """Where the collector writes; the agent never sees it."""
+        return self.directory / "out"
+
+    @property
+    def collector_in(self) -> Path:
+        """What the collector is asked to do, and what it needs for that."""
+        return self.directory / "in"
+
+    @property
+    def index_copy(self) -> Path:
+        """The workspace's index as it was before the agent began."""
+        return self.collector_in / "base.index"
+
+    @property
+    def quarantine(self) -> Path:
+        """The bare repository in which the gates look at what came out."""
+        return self.directory / "quarantine.git"
+
+    @property
+    def etc(self) -> Path:
+        """passwd, group and resolv.conf of the sandbox."""
+        return self.directory / "etc"
+
+    @property
+    def control(self) -> Path:
+        """Sockets between the host and the sandbox."""
+        return self.directory / "control"
+
+
+class EventLog:
+    """Appends events to a file, one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, event: Event) -> None:
+        """Adds one event; raises StoreError."""
+        append_line(self._path, event.model_dump_json())
+
+
+def runs_directory(state_dir: Path) -> Path:
+    """Where the directories of all runs are."""
+    return state_dir / "runs"
+
+
+def run_paths(state_dir: Path, run_id: str) -> RunPaths:
+    """The paths of the run with that id, whether it exists or not."""
+    return RunPaths(runs_directory(state_dir) / run_id)
+
+
+def create_run(state_dir: Path, slug: str, today: date, random: Callable[[int], int] = secrets.randbelow) -> RunPaths:
+    """Makes the directory (0700) of a new run, under an id that no other run has or gets. Raises StoreError."""
+    try:
+        runs_directory(state_dir).mkdir(mode=0o711, parents=True, exist_ok=True)
+        for _ in range(_ATTEMPTS):
+            paths = run_paths(state_dir, new_run_id(slug, today, random))
+            try:
+                paths.directory.mkdir(mode=0o711)
+            except FileExistsError:
+                continue
+            return paths
+    except OSError as error:
+        raise StoreError(
+            f"cannot make a run directory below {state_dir}: {error.strerror}",
+            hint="choose another place with PADDOCK_STATE_DIR",
+        ) from error
+    raise StoreError(
+        f"no free run id was found below {runs_directory(state_dir)}", hint="remove old runs: paddock prune"
+    )
+
+
+def write_result(paths: RunPaths, result: RunResult) -> None:
+    """Writes the result document, whole and safe from a power cut: it comes last. Raises StoreError."""
+    write_whole(paths.result, result.model_dump_json(indent=2) + "\n", durable=True)
+
+
+def read_result(paths: RunPaths) -> RunResult:
+    """The result document; raises StoreError when there is none (yet) or it cannot be read."""
+    from runner.model.result import RunResult
+
+    content = read_bounded(paths.result, MAX_RESULT)
+    try:
+        return RunResult.model_validate_json(content)
+    except ValueError as error:
+        raise StoreError(
+            f"{paths.result} is not a result that this version reads: {error}",
+            hint="a newer Paddock may have written it",
+        ) from error
