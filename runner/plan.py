@@ -256,7 +256,11 @@ def _labels(run: str, role: Role, state: str) -> dict[str, str]:
     return {RUN_LABEL: run, ROLE_LABEL: role.value, STATE_LABEL: state}
 
 
-ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\nagent:x:{uid}:{gid}:agent:/home/agent:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\n"
+ACCOUNTS = (
+    "root:x:0:0:root:/root:/bin/sh\n"
+    "agent:x:{uid}:{gid}:agent:/home/agent:/bin/sh\n"
+    "nobody:x:65534:65534::/nonexistent:/bin/false\n"
+)
 GROUP = "root:x:0:\nagent:x:{gid}:\nnogroup:x:65534:\n"
 RESOLV_CONF = "# Nothing outside resolves names for a sandbox.\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
 

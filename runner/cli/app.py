@@ -37,9 +37,7 @@ Words = Annotated[
 PolicyOption = Annotated[
     str | None, typer.Option("--policy", "-p", help="A preset's name or a policy file. [default: offline]")
 ]
-AgentOption = Annotated[
-    str | None, typer.Option("--agent", "-a", help="Who works: command, demo. [default: command]")
-]
+AgentOption = Annotated[str | None, typer.Option("--agent", "-a", help="Who works: command, demo. [default: command]")]
 PromptFile = Annotated[Optional[Path], typer.Option("--prompt-file", help="Read the prompt from a file.")]  # noqa: UP045
 NameOption = Annotated[str, typer.Option("--name", help="A name of your own for the run.")]
 BaseOption = Annotated[str, typer.Option("--base", help="Begin at this revision. [default: HEAD]")]

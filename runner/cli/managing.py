@@ -103,6 +103,10 @@ def merge_run(run_id: str) -> None:
         raise RefusedError(
             f"{result.repo} is bare: it has no work tree to merge into.", hint=f"Fetch {result.branch} from it."
         )
+    if source.has_lfs:
+        raise RefusedError(
+            f"{result.repo} uses Git LFS, whose filters Paddock does not start.", hint=f"git merge {result.branch}"
+        )
     if source.base_sha != result.head:
         raise RefusedError(
             f"{result.branch} has moved since the run ended ({source.base_sha[:10]}, was {result.head[:10]}).",

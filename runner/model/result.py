@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from runner.model.base import Record
 
-RESULT_VERSION = 1
+RESULT_VERSION: Final = 1
 
 
 class Outcome(StrEnum):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from runner.model.base import Record
 from runner.model.quantities import Size
 
-SPEC_VERSION = 1
+SPEC_VERSION: Final = 1
 
 RUN_LABEL = "paddock.run"
 ROLE_LABEL = "paddock.role"

@@ -53,8 +53,9 @@ def merge_branch(  # noqa: PLR0913 - who, where and what of one merge
     code, _, stderr = git("merge", "--quiet", "--no-verify-signatures", *mode, f"refs/heads/{branch}", check=False)
     if code != 0:
         _abort(work_tree, git_dir, user)
+        why = stderr.strip()[-500:] or "there are conflicts"
         raise RepositoryError(
-            f"{escape_text(branch)} cannot be merged into {escape_text(into)}: {stderr.strip()[-500:] or 'there are conflicts'}",
+            f"{escape_text(branch)} cannot be merged into {escape_text(into)}: {why}",
             hint=f"Nothing was changed. Merge by hand: git merge {branch}",
         )
     return Merged(into=into, how=how, head=git("rev-parse", "HEAD")[1])

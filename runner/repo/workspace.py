@@ -224,8 +224,9 @@ def _give(destination: Path, owner: Identity) -> None:
 def _check_out(workspace: Workspace, owner: Identity, deadline: float) -> None:
     """Writes index and files in one process, as the agent's user.
 
-    That user may not be able to reach the workspace by its path, which begins in root's home: git is given the open
-    directory instead. No filter is configured, so that no program runs.
+    That user may not be able to reach the workspace by its path, which may begin in root's home: git is given the
+    open directory instead, and the index by way of it, since git makes other paths absolute. No filter is configured,
+    so that no program runs.
     """
     directory = os.open(workspace.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -233,7 +234,7 @@ def _check_out(workspace: Workspace, owner: Identity, deadline: float) -> None:
             ["-C", "/proc/self/fd/0", "read-tree", "--reset", "-u", workspace.start],
             git_dir=Path(".git"),
             stdin=directory,
-            environment=QUICK,
+            environment={**QUICK, "GIT_INDEX_FILE": "/proc/self/fd/0/.git/index"},
             user=git_user(owner, os.geteuid()),
             deadline=deadline,
         )

@@ -42,19 +42,19 @@ ADVISORIES: tuple[Advisory, ...] = (
         id="CVE-2024-21626",
         component="runc",
         fixed=("1.1.12",),
-        meaning="a leaked descriptor lets a container reach the host's files; Debian's 1.1.5+ds1-1+deb12u1 has the fix",
+        meaning="a leaked descriptor lets a container reach host files; Debian's 1.1.5+ds1-1+deb12u1 has the fix",
     ),
     Advisory(
         id="CVE-2025-31133, CVE-2025-52565, CVE-2025-52881",
         component="runc",
         fixed=("1.2.8", "1.3.3", "1.4.0"),
-        meaning="races while a container's masked paths are mounted; Paddock runs no image as root, which takes the worst away",
+        meaning="races while a container's masked paths are mounted; Paddock runs nothing as root in a container",
     ),
     Advisory(
         id="CVE-2024-29018",
         component="engine",
         fixed=("23.0.11", "25.0.5", "26.0.0"),
-        meaning="DNS of internal networks is forwarded to the host's resolver; Paddock gives a sandbox no network at all",
+        meaning="DNS of internal networks reaches the host's resolver; Paddock gives a sandbox no network",
     ),
     Advisory(
         id="CVE-2024-32002, CVE-2024-32004, CVE-2024-32465",
@@ -66,7 +66,7 @@ ADVISORIES: tuple[Advisory, ...] = (
         id="CVE-2025-48384",
         component="git",
         fixed=("2.43.7", "2.44.4", "2.45.4", "2.46.4", "2.47.3", "2.48.2", "2.49.1", "2.50.1"),
-        meaning="a submodule path that ends in a carriage return can plant a hook; Paddock never updates submodules, "
+        meaning="a submodule path ending in a carriage return can plant a hook; Paddock updates no submodules, "
         "and distributions ship the fix in older releases (Debian: 2.39.5-0+deb12u3)",
     ),
 )

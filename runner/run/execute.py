@@ -16,7 +16,7 @@ from runner.run.agent_log import AgentLog
 from runner.run.attempt import Attempt, collect_attempt
 from runner.run.finish import finish_run
 from runner.run.host import Host
-from runner.run.journal import Journal, new_row, remembered
+from runner.run.journal import Journal, remembered
 from runner.run.prepare import Prepared, prepare, request_of
 from runner.run.recovery import write_recovery
 from runner.run.start import start_sandbox
@@ -24,7 +24,8 @@ from runner.run.supervise import Watched, supervise
 from runner.sandbox.engine import Box
 from runner.settings import git_environment
 from runner.store.files import write_whole
-from runner.store.ledger import Ledger
+from runner.store.ledger import Ledger, RunRow
+from runner.store.owner import this_process
 from runner.store.runs import create_run
 from runner.store.tree import measure_tree
 
@@ -53,14 +54,17 @@ def begin_run(prepared: Prepared, host: Host) -> Attempt:
     write_whole(paths.task, without_secrets(prepared).model_dump_json(indent=2) + "\n")
     write_whole(paths.policy, prepared.policy.model_dump_json(indent=2) + "\n")
     write_whole(paths.spec, spec.model_dump_json(indent=2) + "\n")
+    pid, started = this_process()
     journal.open(
-        new_row(
-            paths,
+        RunRow(
+            id=paths.id,
             name=task.name,
             repo=str(prepared.source.path),
             agent=task.agent,
             policy=prepared.loaded.name,
             created_at=journal.started_at,
+            owner_pid=pid,
+            owner_started=started,
         )
     )
     for notice in prepared.notices:

@@ -11,7 +11,6 @@ from runner.errors import PaddockError
 from runner.model.events import Ended, Event, Notice, Phase, PhaseEnded, PhaseStarted
 from runner.model.result import RunResult
 from runner.store.ledger import Ledger, RunRow
-from runner.store.owner import this_process
 from runner.store.runs import EventLog, RunPaths
 
 
@@ -82,18 +81,3 @@ def remembered(errors: list[PaddockError]) -> Iterator[None]:
         yield
     except PaddockError as error:
         errors.append(error)
-
-
-def new_row(paths: RunPaths, *, name: str, repo: str, agent: str, policy: str, created_at: str) -> RunRow:
-    """The ledger's row for a run that this process is about to carry out."""
-    pid, started = this_process()
-    return RunRow(
-        id=paths.id,
-        name=name,
-        repo=repo,
-        agent=agent,
-        policy=policy,
-        created_at=created_at,
-        owner_pid=pid,
-        owner_started=started,
-    )

@@ -14,7 +14,7 @@ from pathlib import Path
 from runner import repo, sandbox
 from runner.agents.base import Agent
 from runner.agents.table import agent_named
-from runner.errors import EngineError, RefusedError, UsageError
+from runner.errors import EngineUnavailableError, ImageError, RefusedError, UsageError
 from runner.model.environment import environment_fault
 from runner.model.identity import Identity
 from runner.model.policy import Policy
@@ -67,9 +67,13 @@ def prepare(task: Task, host: Host) -> Prepared:
     source = find_source(task, host)
     mounts = resolve_mounts(loaded, source, host)
     notices = check_disk(host.settings.state_dir, loaded.policy)
-    check_machine(loaded.policy, machine_of(host.engine.facts()))
-    base = host.engine.image("")
-    image = host.engine.image(task.image) if task.image else base
+    try:
+        check_machine(loaded.policy, machine_of(host.engine.facts()))
+        base = host.engine.image("")
+        image = host.engine.image(task.image) if task.image else base
+    except (EngineUnavailableError, ImageError) as error:
+        # Missing from the start, this is the user's to mend; later, in a run, it is a failure that may pass.
+        raise RefusedError(error.message, hint=error.hint) from error
     return Prepared(
         task=task,
         agent=agent,
@@ -173,8 +177,8 @@ def check_disk(state: Path, policy: Policy) -> tuple[str, ...]:
     folder = next(parent for parent in (state, *state.parents) if parent.exists())
     free = shutil.disk_usage(folder).free
     if free < LEAST_DISK:
-        raise EngineError(
-            f"The disk of {state} is full: {free // 2**20} MiB are free, a run needs at least {LEAST_DISK // 2**20} MiB.",
+        raise RefusedError(
+            f"The disk of {state} is full: {free // 2**20} MiB are free, a run needs {LEAST_DISK // 2**20} MiB.",
             hint="Remove old runs with `paddock prune`, or choose another place with PADDOCK_STATE_DIR.",
         )
     granted = policy.limits.disk

@@ -8,7 +8,8 @@ agent as its child, passes signals on, and ends with the agent's exit code. Star
     python3 -I -S shim.py CONTROL_SOCKET COMMAND [ARGS...]
 """
 
-# ruff: noqa: PTH - pathlib would cost half of the time until the agent starts
+# Names are opened without pathlib, whose import would cost half of the time until the agent starts.
+# ruff: noqa: PTH112, PTH123, PTH208
 
 from __future__ import annotations
 
