@@ -8,8 +8,9 @@ from runner.cli.terminal import answer, table
 from runner.errors import UnenforceableError
 from runner.model.policy import json_schema
 from runner.model.support import unsupported
+from runner.report.policy_toml import policy_toml
 from runner.settings import home
-from runner.store.policy_files import ExplainRow, explain, list_policies, load_policy
+from runner.store.policy_files import explain, list_policies, load_policy
 
 
 def list_shipped() -> None:
@@ -21,7 +22,7 @@ def list_shipped() -> None:
 
 def show_policy(name: str) -> None:
     """The effective policy as TOML that could be written to a file."""
-    answer(toml_of(explain(load_policy(name, home=home()))))
+    answer(policy_toml(load_policy(name, home=home()).policy).rstrip())
 
 
 def check_policy(name: str) -> None:
@@ -49,8 +50,3 @@ def print_schema(*, result: bool) -> None:
         answer(json.dumps(RunResult.model_json_schema(mode="serialization"), indent=2))
     else:
         answer(json.dumps(json_schema(), indent=2))
-
-
-def toml_of(rows: list[ExplainRow]) -> str:
-    """Dotted keys are TOML as they stand, but for arrays of tables, which `explain` indexes."""
-    return "\n".join(f"{row.key} = {row.value}" for row in rows)

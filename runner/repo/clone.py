@@ -53,7 +53,8 @@ def clone_source(url: str, state_dir: Path, *, environment: Mapping[str, str], d
 def _alone(place: Path) -> Iterator[None]:
     """Runs of one batch may want the same URL at once: one fetches, the others wait."""
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (place.parent.parent, place.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreError(f"cannot keep clones in {place.parent}: {error.strerror}") from error

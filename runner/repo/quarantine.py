@@ -68,8 +68,8 @@ def read_report(out_dir: Path) -> CollectorReport:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         return _no_report(f"the collector's report is malformed: {place}: {first['msg']}")
-    except OSError as error:
-        return _no_report(f"the collector's report cannot be read: {error.strerror or error}")
+    except (OSError, _TooLargeError) as error:
+        return _no_report(f"the collector's report cannot be read: {error}")
 
 
 def _no_report(why: str) -> CollectorReport:
@@ -146,14 +146,17 @@ def receive_bundle(quarantine: Quarantine, bundle: Path, report: CollectorReport
 
 
 def keep_bundle(bundle: Path, destination: Path) -> bool:
-    """Put the bundle where the run's evidence is kept; False when there is none. Raises StoreError."""
+    """Put the bundle where the run's evidence is kept; False when there is none that may be. Raises StoreError."""
+    partial = destination.with_name(destination.name + ".partial")
     try:
-        with _open_regular(bundle, MAX_BUNDLE_SIZE) as source, destination.open("xb") as target:
-            shutil.copyfileobj(os.fdopen(os.dup(source), "rb"), target, MIB)
+        with _open_regular(bundle, MAX_BUNDLE_SIZE) as descriptor, partial.open("xb") as target:
+            with os.fdopen(os.dup(descriptor), "rb") as source:
+                shutil.copyfileobj(source, target, MIB)
+        partial.rename(destination)
     except (FileNotFoundError, _TooLargeError):
         return False
     except OSError as error:
-        raise StoreError(f"the bundle cannot be kept: {error.strerror or error}") from error
+        raise StoreError(f"the bundle cannot be kept: {error}") from error
     return True
 
 

@@ -19,7 +19,7 @@ from runner.model.identity import Identity
 from runner.repo.carry import Carried, carry_changes
 from runner.repo.git import GitCommand, GitOverflowError, pipe_git, run_git
 from runner.repo.include import include_ignored
-from runner.repo.layout import READ_ENVIRONMENT, git_user, settings_environment
+from runner.repo.layout import READ_ENVIRONMENT, settings_environment
 from runner.repo.source import Source
 
 History = Literal["full", "branch", "shallow"]
@@ -88,8 +88,8 @@ def prepare_workspace(  # noqa: PLR0913 - each is a word of its own at the call
         _transfer(source, workspace, carried, history, deadline)
         workspace = _keep_real_boundary(workspace, history)
         _write_refs(workspace)
-        _give(destination, owner)
-        _check_out(workspace, owner, deadline)
+        _check_out(workspace, deadline)
+        _give(workspace, owner, deadline)
         _keep_index(workspace)
         return _include(source, workspace, owner, include, environment or {})
 
@@ -211,35 +211,30 @@ def _write_refs(workspace: Workspace) -> None:
     _write(workspace.path / ".git" / "packed-refs", lines)
 
 
-def _give(destination: Path, owner: Identity) -> None:
-    """Makes the skeleton the agent's, the top last; what comes later is born so."""
+def _check_out(workspace: Workspace, deadline: float) -> None:
+    """Writes index and files in one process. No filter is configured, so that no program runs."""
+    dot_git = workspace.path / ".git"
+    argv = ["read-tree", "--reset", "-u", workspace.start]
+    run_git(argv, git_dir=dot_git, work_tree=workspace.path, environment=QUICK, deadline=deadline)
+
+
+def _give(workspace: Workspace, owner: Identity, deadline: float) -> None:
+    """Makes all of it the agent's, when that is somebody else.
+
+    git cannot do the work as the agent's user: it insists on absolute paths, and these may begin in root's home. The
+    index notes owners and times of change, so it is brought up to date; else the first `git status` would read all
+    files again.
+    """
     if os.geteuid() == owner.uid:
         return
-    for folder, folders, files in os.walk(destination, topdown=False):
+    for folder, folders, files in os.walk(workspace.path):
         for name in (*folders, *files):
-            os.chown(Path(folder, name), owner.uid, owner.gid, follow_symlinks=False)
-    os.chown(destination, owner.uid, owner.gid)
-
-
-def _check_out(workspace: Workspace, owner: Identity, deadline: float) -> None:
-    """Writes index and files in one process, as the agent's user.
-
-    That user may not be able to reach the workspace by its path, which may begin in root's home: git is given the
-    open directory instead, and the index by way of it, since git makes other paths absolute. No filter is configured,
-    so that no program runs.
-    """
-    directory = os.open(workspace.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        run_git(
-            ["-C", "/proc/self/fd/0", "read-tree", "--reset", "-u", workspace.start],
-            git_dir=Path(".git"),
-            stdin=directory,
-            environment={**QUICK, "GIT_INDEX_FILE": "/proc/self/fd/0/.git/index"},
-            user=git_user(owner, os.geteuid()),
-            deadline=deadline,
-        )
-    finally:
-        os.close(directory)
+            os.chown(f"{folder}/{name}", owner.uid, owner.gid, follow_symlinks=False)
+    dot_git = workspace.path / ".git"
+    argv = ["update-index", "-q", "--refresh"]
+    run_git(argv, git_dir=dot_git, work_tree=workspace.path, environment=QUICK, deadline=deadline)
+    os.chown(dot_git / "index", owner.uid, owner.gid)
+    os.chown(workspace.path, owner.uid, owner.gid)
 
 
 def _keep_index(workspace: Workspace) -> None:

@@ -41,7 +41,7 @@ class DockerEngine:
     @cached_property
     def client(self) -> docker.APIClient:
         """The SDK's client, with the newest API that both sides speak."""
-        with translated("be reached"):
+        with translated("be reached", self._address):
             return docker.APIClient(base_url=self._address, version="auto", timeout=API_TIMEOUT)
 
     @cached_property

@@ -18,8 +18,8 @@ GROUP_HINT = "Join its group with `sudo usermod -aG docker $USER`, log in again,
 
 
 @contextlib.contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Raise our exception for every one of Docker's; `what` completes the sentence "Docker could not ..."."""
+def translated(what: str, address: str = "") -> Iterator[None]:
+    """Raise our exception for every one of Docker's; `what` completes the sentence "Docker could not ..."; `address` is the engine's."""
     try:
         yield
     except docker.errors.ImageNotFound as error:
@@ -29,22 +29,25 @@ def translated(what: str) -> Iterator[None]:
     except docker.errors.APIError as error:
         raise EngineError(f"Docker could not {what}: {_explain(error)}") from error
     except (requests.exceptions.RequestException, docker.errors.DockerException, OSError) as error:
-        raise _unavailable(error) from error
+        raise _unavailable(error, address) from error
 
 
 def _explain(error: docker.errors.APIError) -> str:
     return escape_text(str(error.explanation or error))[:1000]
 
 
-def _unavailable(error: BaseException) -> EngineError:
+def _unavailable(error: BaseException, address: str) -> EngineError:
+    place = f" at {address}" if address else ""
     chain = set(map(type, _causes(error)))
     if PermissionError in chain:
-        return EngineUnavailableError("The Docker engine's socket may not be opened by this user.", hint=GROUP_HINT)
+        return EngineUnavailableError(
+            f"The Docker engine's socket{place} may not be opened by this user.", hint=GROUP_HINT
+        )
     if isinstance(error, requests.exceptions.ReadTimeout):
         return EngineError(
             "The Docker engine did not answer in time.", hint="Look at the load of the machine, then try again."
         )
-    return EngineUnavailableError("No Docker engine answers.", hint=START_HINT)
+    return EngineUnavailableError(f"No Docker engine answers{place}.", hint=START_HINT)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -67,6 +67,8 @@ class FakeEngine:
 
     def create(self, spec: SandboxSpec, secrets: Mapping[str, str]) -> FakeBox:
         """See `Engine.create`."""
+        if spec.image.id not in {self.image(name).ref.id for name in self._images}:
+            raise ImageError(f"There is no such image: {spec.image.name}")
         if any(box.spec.name == spec.name for box in self.boxes.values()):
             raise EngineError(f"Docker could not create the container: the name {spec.name} is in use")
         self._created += 1
@@ -110,6 +112,7 @@ class FakeBox:
         self._engine = engine
         self._output: queue.Queue[Output | None] = queue.Queue(maxsize=64)
         self._attached = False
+        self._removed = False
         self._ending: int | None = None
         self._signalled = threading.Event()
         self._ended = threading.Event()
@@ -117,6 +120,12 @@ class FakeBox:
         self._exit = Exit(code=0)
 
     # What a program may do.
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that the program sees."""
+        secrets = {name: self.secrets[name] for name in self.spec.secret_environment if name in self.secrets}
+        return {**self.spec.environment, **secrets}
 
     def path(self, inside: str) -> Path:
         """The host's path of a path inside."""
@@ -150,27 +159,38 @@ class FakeBox:
 
     def differences(self) -> list[str]:
         """See `Box.differences`."""
+        self._still_there("inspect")
         return []
 
     def attach(self) -> Iterator[Output]:
         """See `Box.attach`."""
+        self._still_there("attach to")
         self._attached = True
         return iter(self._output.get, None)
 
     def start(self) -> None:
-        """See `Box.start`."""
-        self._thread = threading.Thread(target=self._run, name=self.spec.name, daemon=True)
-        self._thread.start()
+        """See `Box.start`. Starting what runs already changes nothing."""
+        self._still_there("start")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self.spec.name, daemon=True)
+            self._thread.start()
 
     def signal(self, name: str) -> None:
         """See `Box.signal`."""
+        if not self.running:
+            return
+        if name not in SIGNAL_NUMBERS:
+            raise EngineError(f"Docker could not send {name} to the container: no such signal")
         self.received.append(name)
         if name == "SIGKILL" or name not in self.ignored:
             self._ending = 128 + SIGNAL_NUMBERS[name]
             self._signalled.set()
 
     def wait(self, deadline: float) -> Exit | None:
-        """See `Box.wait`."""
+        """See `Box.wait`. What was never started is not running, and not waited for."""
+        self._still_there("wait for")
+        if self._thread is None:
+            return self._exit
         return self._exit if self._ended.wait(max(deadline, 0.01)) else None
 
     def usage(self) -> Usage | None:
@@ -186,7 +206,14 @@ class FakeBox:
         if self.running:
             self.signal("SIGKILL")
             self._ended.wait(5)
+        elif self._thread is None:
+            self._output.put(None)
+        self._removed = True
         self._engine.boxes.pop(self.id, None)
+
+    def _still_there(self, what: str) -> None:
+        if self._removed:
+            raise ContainerGoneError(f"Docker could not {what} the container: it was removed")
 
     def _run(self) -> None:
         code = 1
@@ -204,6 +231,7 @@ class FakeBox:
         if self.spec.role is Role.COLLECTOR:
             return self._engine.programs["collector"](self)
         if not self._confirmed():
+            self.write(b"paddock: no word from the host\n", 2)
             return 125
         program = self._engine.programs.get(self.spec.argv[0])
         if program is None:

@@ -137,11 +137,12 @@ def run_paths(state_dir: Path, run_id: str) -> RunPaths:
 def create_run(state_dir: Path, slug: str, today: date, random: Callable[[int], int] = secrets.randbelow) -> RunPaths:
     """Makes the directory (0700) of a new run, under an id that no other run has or gets. Raises StoreError."""
     try:
-        runs_directory(state_dir).mkdir(mode=0o711, parents=True, exist_ok=True)
+        for folder in (state_dir, runs_directory(state_dir)):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for _ in range(_ATTEMPTS):
             paths = run_paths(state_dir, new_run_id(slug, today, random))
             try:
-                paths.directory.mkdir(mode=0o711)
+                paths.directory.mkdir(mode=0o700)
             except FileExistsError:
                 continue
             return paths

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +57,30 @@ def git(where: Path, *argv: str | bytes, stdin: bytes = b"", check: bool = True,
     return done.stdout.decode("utf-8", "surrogateescape").strip()
 
 
+def new_repository(path: Path, object_format: str = "sha1") -> None:
+    git(path.parent, "init", "-q", "-b", "main", "--template=", f"--object-format={object_format}", str(path))
+    (path / ".git/info").mkdir()
+
+
+@functools.cache
+def _template(object_format: str) -> Path:
+    """The two repositories, made once: making them takes longer than most tests."""
+    root = Path(tempfile.mkdtemp(prefix="paddock-test-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    root.chmod(0o755)
+    for name in ("inbox", "out"):
+        (root / name).mkdir()
+    new_repository(root / "user", object_format)
+    (root / "user/readme.txt").write_text("hello\n")
+    (root / "user/src").mkdir()
+    (root / "user/src/main.py").write_text("print('hello')\n")
+    git(root / "user", "add", "-A")
+    git(root / "user", "commit", "-qm", "first")
+    new_repository(root / "work", object_format)
+    git(root / "work", "pull", "-q", "../user", "main")
+    return root
+
+
 @dataclass
 class Collected:
     """What one collection brought, up to the gates."""
@@ -96,16 +124,9 @@ class Stage:
     start: str = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in ("inbox", "out"):
-            (self.root / name).mkdir()
-        self.make_repository(self.user)
-        (self.user / "readme.txt").write_text("hello\n")
-        (self.user / "src").mkdir()
-        (self.user / "src" / "main.py").write_text("print('hello')\n")
-        git(self.user, "add", "-A")
-        git(self.user, "commit", "-qm", "first")
-        git(self.root, "clone", "-q", f"file://{self.user}", str(self.work))
-        git(self.work, "remote", "remove", "origin")
+        shutil.copytree(_template(self.object_format), self.root, dirs_exist_ok=True, symlinks=True)
+        for copy in (self.work, self.user):
+            git(copy, "update-index", "-q", "--refresh")  # it has other inodes
         self.start = git(self.user, "rev-parse", "HEAD")
 
     @property
@@ -117,7 +138,7 @@ class Stage:
         return self.root / "work"
 
     def make_repository(self, path: Path) -> None:
-        git(self.root, "init", "-q", "-b", "main", f"--object-format={self.object_format}", str(path))
+        new_repository(path, self.object_format)
 
     def commit(self, message: str = "work", *, path: str = "readme.txt", text: str = "changed\n") -> str:
         """What a well-behaved agent does."""

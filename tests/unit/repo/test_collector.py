@@ -942,7 +942,9 @@ def test_a_name_that_is_accepted_is_one_for_git_too(name: str) -> None:
 @given(st.text(st.sampled_from("ab./-@{~^:?*[\\ \x7f\u202eé"), min_size=1, max_size=8))
 def test_gits_own_rules_are_never_looser(name: str) -> None:
     if is_branch_name(name):
-        done = subprocess.run(["git", "check-ref-format", "--branch", name], env=PERSON, capture_output=True, check=False)
+        done = subprocess.run(
+            ["git", "check-ref-format", "--branch", name], env=PERSON, capture_output=True, check=False
+        )
         assert done.returncode == 0
 
 

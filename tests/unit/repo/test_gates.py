@@ -136,7 +136,9 @@ def test_a_name_that_escapes_or_means_git_blocks(path: bytes) -> None:
     assert gate("names", evidence(change(path))).verdict is Verdict.BLOCKED
 
 
-@pytest.mark.parametrize("path", [b"a\nb", b"\x1b[31m", "\u202egpj".encode(), b"\xff\xfe", b"\x7f", "a\u200bb".encode()])
+@pytest.mark.parametrize(
+    "path", [b"a\nb", b"\x1b[31m", "\u202egpj".encode(), b"\xff\xfe", b"\x7f", "a\u200bb".encode()]
+)
 def test_a_name_that_misleads_is_flagged_and_shown_escaped(path: bytes) -> None:
     result = gate("names", evidence(change(path)))
     assert result.verdict is Verdict.FLAGGED
@@ -273,7 +275,7 @@ def test_every_listing_is_read_or_refused(data: bytes) -> None:
         try:
             parse(data)
         except ValueError as error:
-            assert isinstance(error, ListingError) or 'int()' in str(error)
+            assert isinstance(error, ListingError) or "int()" in str(error)
             continue
 
 
@@ -291,5 +293,7 @@ def test_any_content_survives_the_batch_listing(objects: dict[str, bytes]) -> No
 
 
 def test_a_file_called_like_a_commit_does_not_pass_for_one() -> None:
-    data = HEAD.encode() + b"\x001\t2\t" + START.encode() + b"\0" + b"-\t-\tbin\0" + START.encode() + b"\x003\t0\ta\tb\0"
+    data = (
+        HEAD.encode() + b"\x001\t2\t" + START.encode() + b"\0" + b"-\t-\tbin\0" + START.encode() + b"\x003\t0\ta\tb\0"
+    )
     assert parse_numstats(data, [HEAD, START]) == {HEAD: (2, 1, 2), START: (1, 3, 0)}

@@ -34,7 +34,8 @@ def test_a_new_run_has_a_private_directory_named_after_it(tmp_path: Path) -> Non
     assert paths.id == "2026-11-20-fix-it-0000"
     assert paths == run_paths(tmp_path / "state", paths.id)
     assert paths.directory.stat().st_mode & 0o777 == 0o700
-    assert paths.directory.parent.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state").rglob("*")} == {0o700}
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
 def test_an_id_that_is_taken_is_not_given_twice(tmp_path: Path) -> None:

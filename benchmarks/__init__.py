@@ -1,0 +1,1 @@
+"""What Paddock costs, as ratios within one run of the benchmark: see docs/benchmarks.md."""
