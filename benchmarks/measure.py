@@ -66,6 +66,11 @@ def ratio(name: str, measured: Samples, floor: Samples, target: float) -> Findin
     return Finding(name=name, value=measured.median / floor.median, target=target, detail=f"{measured} / {floor}")
 
 
+def users_environment() -> dict[str, str]:
+    """The environment as it is, but for a switch that keeps Python from compiling a program once and for all."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def call(*argv: str | Path, environment: Mapping[str, str] | None = None) -> str:
     """Run a command to its end and give its standard output. Anything but exit code 0 ends the benchmark."""
     done = subprocess.run(
@@ -74,7 +79,7 @@ def call(*argv: str | Path, environment: Mapping[str, str] | None = None) -> str
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env={**os.environ, **(environment or {})},
+        env={**users_environment(), **(environment or {})},
     )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, argv))} failed ({done.returncode}):\n{done.stderr.strip()}")

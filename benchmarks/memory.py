@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from typing import Any
 
-from benchmarks.measure import Finding
+from benchmarks.measure import Finding, users_environment
 from benchmarks.place import Place
 from runner.model.quantities import format_size
 
@@ -58,7 +58,7 @@ def peak_of(place: Place, *words: str) -> tuple[int, dict[str, Any]]:
             stdin=subprocess.DEVNULL,
             stdout=document,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **place.environment},
+            env={**users_environment(), **place.environment},
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -36,11 +36,16 @@ class Place:
     def environment(self) -> dict[str, str]:
         """What the commands see besides the user's own environment."""
         engine = os.environ.get("PADDOCK_ENGINE")
-        return {"PADDOCK_STATE_DIR": str(self.folder / "state"), **({"DOCKER_HOST": engine} if engine else {})}
+        return {
+            "PADDOCK_STATE_DIR": str(self.folder / "state"),
+            # An installed program is compiled; a checkout may not be, and this leaves nothing behind in it.
+            "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode"),
+            **({"DOCKER_HOST": engine} if engine else {}),
+        }
 
     def run(self, *words: str) -> dict[str, Any]:
         """`paddock run` on the small repository; its result document. Ends the benchmark when the run fails."""
-        argv = (self.paddock, "run", self.repository, "--json", *words)
+        argv: list[str | Path] = [self.paddock, "run", self.repository, "--json", *words]
         result: dict[str, Any] = json.loads(call(*argv, environment=self.environment))
         return result
 

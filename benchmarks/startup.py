@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measure import Finding, call, interleave, ratio
+from benchmarks.measure import Finding, call, interleave, ratio, users_environment
 from benchmarks.place import Place
 from runner.store.ledger import ENDED, RUNNING, Ledger, RunRow
 from runner.store.owner import this_process
@@ -50,7 +49,7 @@ def imported(command: Path, *words: str) -> set[str]:
         check=True,
         capture_output=True,
         text=True,
-        env=dict(os.environ),
+        env=users_environment(),
     )
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}

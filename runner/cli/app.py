@@ -6,11 +6,26 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
+from runner.cli.options import (
+    AgentOption,
+    BaseOption,
+    DirtyOption,
+    EnvOption,
+    ExpectOption,
+    ImageOption,
+    JsonOption,
+    NameOption,
+    PolicyOption,
+    PromptFile,
+    Repo,
+    RunId,
+    Words,
+)
+from runner.cli.subcommands import image_app, policy_app
 from runner.errors import PaddockError
 
 app = typer.Typer(
@@ -21,36 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-policy_app = typer.Typer(help="Look at policies: what a sandbox may do.", no_args_is_help=True, rich_markup_mode=None)
-image_app = typer.Typer(help="Build, list and remove the shipped images.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(policy_app, name="policy")
 app.add_typer(image_app, name="image")
-
-# Typer reads these annotations at run time, hence Optional and no future syntax inside.
-Repo = Annotated[str, typer.Argument(metavar="REPO", help="A path to a git repository, or a URL.", show_default=False)]
-Words = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Argument(
-        metavar="-- CMD ARGS... | PROMPT", help="The command after --, or a prompt for --agent.", show_default=False
-    ),
-]
-PolicyOption = Annotated[
-    str | None, typer.Option("--policy", "-p", help="A preset's name or a policy file. [default: offline]")
-]
-AgentOption = Annotated[str | None, typer.Option("--agent", "-a", help="Who works: command, demo. [default: command]")]
-PromptFile = Annotated[Optional[Path], typer.Option("--prompt-file", help="Read the prompt from a file.")]  # noqa: UP045
-NameOption = Annotated[str, typer.Option("--name", help="A name of your own for the run.")]
-BaseOption = Annotated[str, typer.Option("--base", help="Begin at this revision. [default: HEAD]")]
-DirtyOption = Annotated[bool, typer.Option("--dirty", help="Carry uncommitted changes along as a first commit.")]
-EnvOption = Annotated[
-    list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="Set a variable inside; may be repeated.")
-]
-ImageOption = Annotated[str, typer.Option("--image", help="Another image than the shipped one.")]
-ExpectOption = Annotated[bool, typer.Option("--expect-changes", help="Exit with 3 when the agent left nothing.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result document on stdout, and nothing else.")]
-RunId = Annotated[
-    str, typer.Argument(metavar="ID", help="A run: its id, a unique beginning of it, its name, or `last`.")
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -80,7 +67,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     expect_changes: ExpectOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Let an agent work on a repository, in a sandbox; its commits arrive as a branch."""
+    """Let an agent work on a repository, in a sandbox. Its commits arrive as a branch."""
     from runner.cli.running import TaskOptions, run_command
 
     options = TaskOptions(
@@ -113,7 +100,7 @@ def plan(  # noqa: PLR0913, PLR0917
     image: ImageOption = "",
     docker: Annotated[bool, typer.Option("--docker", help="Print what Docker would be asked for instead.")] = False,
 ) -> None:
-    """Print what a run would be given, and start nothing; needs no engine."""
+    """Print what a run would be given. Starts nothing and needs no engine."""
     from runner.cli.running import TaskOptions, plan_command
 
     options = TaskOptions(
@@ -137,7 +124,7 @@ def ps(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many, newest first.")] = 50,
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """List the runs that are under way."""
+    """List the runs that are under way. With -a, finished ones too."""
     from runner.cli.listing import list_runs
 
     list_runs(all_runs=all_runs, limit=limit, as_json=json)
@@ -145,7 +132,7 @@ def ps(
 
 @app.command()
 def show(run_id: RunId = "last", json: JsonOption = False) -> None:
-    """Show how a run ended: outcome, commits, gates, limits, what to do next."""
+    """Show how a run ended, and what to do next. Commits, gates, limits, timings."""
     from runner.cli.looking import show_run
 
     show_run(run_id, as_json=json)
@@ -156,7 +143,7 @@ def logs(
     run_id: RunId = "last",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")] = False,
 ) -> None:
-    """Print what the agent printed; raw into a file or pipe, escaped on a terminal."""
+    """Print what the agent printed. Raw into a file or pipe, escaped on a terminal."""
     from runner.cli.looking import print_log
 
     print_log(run_id, follow=follow)
@@ -164,7 +151,7 @@ def logs(
 
 @app.command()
 def diff(run_id: RunId = "last") -> None:
-    """Print the whole change as a patch; raw into a file or pipe, escaped on a terminal."""
+    """Print the whole change as a patch. Raw into a file or pipe, escaped on a terminal."""
     from runner.cli.looking import print_diff
 
     print_diff(run_id)
@@ -175,7 +162,7 @@ def stop(
     run_id: RunId,
     now: Annotated[bool, typer.Option("--now", help="Kill at once; what there is is still collected.")] = False,
 ) -> None:
-    """End a run; its work is collected."""
+    """End a run, and collect its work."""
     from runner.cli.managing import stop_run
 
     stop_run(run_id, now=now)
@@ -185,7 +172,7 @@ def stop(
 def rm(
     run_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Runs that are over.")],
 ) -> None:
-    """Forget runs and delete their directories; branches stay in the repository."""
+    """Forget finished runs. Their branches stay in the repository."""
     from runner.cli.managing import remove_runs
 
     remove_runs(run_ids)
@@ -198,7 +185,7 @@ def prune(
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
-    """Remove what dead runs left behind: containers and half-made directories."""
+    """Remove what dead runs left behind. Containers, and directories of no run."""
     from runner.cli.managing import prune_runs
 
     prune_runs(older_than=older_than, dry_run=dry_run)
@@ -206,7 +193,7 @@ def prune(
 
 @app.command()
 def merge(run_id: RunId) -> None:
-    """Merge a run's branch into the checked-out one: fast-forward, or a merge commit."""
+    """Merge a run's branch into the checked-out one. Fast-forward, or a merge commit."""
     from runner.cli.managing import merge_run
 
     merge_run(run_id)
@@ -214,81 +201,10 @@ def merge(run_id: RunId) -> None:
 
 @app.command()
 def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
-    """Look at engine, kernel, git and disk; say what each means and what to do."""
+    """Look at engine, kernel, git and disk. Says what each finding means and what to do."""
     from runner.cli.doctor import run_doctor
 
     raise typer.Exit(run_doctor(as_json=json))
-
-
-@policy_app.command("list")
-def policy_list() -> None:
-    """The policies that can be asked for by name."""
-    from runner.cli.policies import list_shipped
-
-    list_shipped()
-
-
-PolicyName = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A preset's name or a policy file.")]
-
-
-@policy_app.command("show")
-def policy_show(policy: PolicyName = "offline") -> None:
-    """The effective policy, everything it extends taken in, as TOML."""
-    from runner.cli.policies import show_policy
-
-    show_policy(policy)
-
-
-@policy_app.command("check")
-def policy_check(policy: PolicyName) -> None:
-    """Whether a policy is right, and whether this version can enforce all of it."""
-    from runner.cli.policies import check_policy
-
-    check_policy(policy)
-
-
-@policy_app.command("explain")
-def policy_explain(policy: PolicyName = "offline") -> None:
-    """Every effective value with the file and line that it came from."""
-    from runner.cli.policies import explain_policy
-
-    explain_policy(policy)
-
-
-@policy_app.command("schema")
-def policy_schema(
-    result: Annotated[bool, typer.Option("--result", help="The schema of the result document instead.")] = False,
-) -> None:
-    """The JSON Schema of policy files, for editors."""
-    from runner.cli.policies import print_schema
-
-    print_schema(result=result)
-
-
-@image_app.command("build")
-def image_build() -> None:
-    """Build the base image now, rather than at the first run."""
-    from runner.cli.images import build_image
-
-    build_image()
-
-
-@image_app.command("list")
-def image_list() -> None:
-    """The images that Paddock built."""
-    from runner.cli.images import list_images
-
-    list_images()
-
-
-@image_app.command("rm")
-def image_rm(
-    tags: Annotated[list[str], typer.Argument(metavar="TAG...", help="As `paddock image list` shows them.")],
-) -> None:
-    """Remove images that Paddock built."""
-    from runner.cli.images import remove_images
-
-    remove_images(tags)
 
 
 def main() -> None:

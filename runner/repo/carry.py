@@ -168,11 +168,10 @@ class _Work:
 
     def commit(self) -> str:
         """The commit of the index on top of the base; empty if that would change nothing."""
-        base = self._source.base_sha
         tree = self._git("write-tree").strip()
-        if tree == self._git("rev-parse", "--verify", f"{base}^{{tree}}").strip():
+        if tree == self._source.base_tree:
             return ""
-        return self._git("commit-tree", tree, "-p", base, "-m", MESSAGE).strip()
+        return self._git("commit-tree", tree, "-p", self._source.base_sha, "-m", MESSAGE).strip()
 
     def _git(self, *argv: str, stdin: str | None = None) -> str:
         said = run_git(

@@ -8,7 +8,7 @@ none of it: /out/changes.bundle, and last of all /out/report.json.
 """
 
 # Names here are bytes, which pathlib cannot hold.
-# ruff: noqa: PTH101, PTH102, PTH103, PTH104, PTH106, PTH108, PTH110, PTH116, PTH119, PTH123
+# ruff: noqa: PTH101, PTH102, PTH103, PTH104, PTH106, PTH108, PTH110, PTH116, PTH123
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ KEPT_STDERR = 64 * 1024
 PRIMARY = "refs/paddock/primary"
 OTHER = "refs/paddock/other"
 MESSAGE = "paddock: uncommitted work"
+ASIDE = b".paddock-aside-"
 HEADS = "refs/heads/"
 SOCKETS_OF_GIT = {b"fsmonitor--daemon.ipc"}
 """Git's own, on systems where its file watcher listens there."""
@@ -472,7 +473,8 @@ class Survey:
                         self.aside.append(entry.path)
                         self.nested.append(folder[len(places.workspace) + 1 :])
                 elif entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
+                    if folder != places.workspace or not entry.name.startswith(ASIDE):
+                        waiting.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):
                     self._file(entry, max_file, len(places.workspace) + 1)
                 elif entry.name in (b".gitignore", b".gitattributes") and not entry.is_symlink():
@@ -507,8 +509,8 @@ def set_aside(repository: Repository, paths: list[bytes]) -> Iterator[None]:
     git enters nested repositories (`git add` runs `git status` there, with the agent's configuration) and opens
     .gitignore and .gitattributes even when they are FIFOs.
     """
-    place = repository.places.workspace + b"/.paddock-aside-" + os.urandom(8).hex().encode()
-    repository.put(b"info/exclude", b"/" + os.path.basename(place) + b"/\n")
+    place = repository.places.workspace + b"/" + ASIDE + os.urandom(8).hex().encode()
+    repository.put(b"info/exclude", b"/" + ASIDE + b"*/\n")  # those of a collector that was killed, too
     moved: list[tuple[bytes, bytes]] = []
     try:
         if paths:
@@ -585,8 +587,8 @@ def skip_large(repository: Repository, large: list[bytes], report: Report) -> li
     skipped: set[bytes] = set()
     for at in range(0, len(large), 500):
         specs = [b":(top,literal)" + path for path in large[at : at + 500]]
-        argv = ("ls-files", "-z", "--others", "--modified", "--exclude-standard", "--", *specs)
-        skipped |= set(repository.git(*argv, work_tree=True).split(b"\0")) - {b""}
+        wanted = ("-z", "--others", "--modified", "--exclude-standard", "--")
+        skipped |= set(repository.git("ls-files", *wanted, *specs, work_tree=True).split(b"\0")) - {b""}
     for path in sorted(skipped):
         report.problem("leftovers-too-large", path + b" is larger than %d bytes" % repository.request.max_file)
     return sorted(skipped)

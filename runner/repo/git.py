@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import resource
 import selectors
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from typing import IO
 
 from runner.errors import GitError
 from runner.escape import escape_text
+from runner.model.identity import Identity
 
 MIB = 1024 * 1024
 SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -54,14 +54,6 @@ SETTINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whose files a repository's are. Root becomes this user for git; anybody else stays who they are."""
-
-    uid: int
-    gid: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessLimits:
     """What the kernel lets one git process use, in bytes; None is unlimited."""
@@ -69,6 +61,12 @@ class ProcessLimits:
     memory: int | None = None
     """Private writable memory. A delta of a few bytes can ask for gigabytes."""
     file_size: int | None = None
+
+    def prefix(self) -> list[str]:
+        """Words before the command that hold it to this. The shell sets them before git begins: no race to win."""
+        kibibytes = [f"ulimit -d {self.memory // 1024}"] if self.memory is not None else []
+        blocks = [f"ulimit -f {self.file_size // 512}"] if self.file_size is not None else []
+        return ["sh", "-c", " && ".join([*kibibytes, *blocks, 'exec "$@"']), "sh"] if kibibytes or blocks else []
 
 
 NO_LIMITS = ProcessLimits()
@@ -95,7 +93,7 @@ class GitCommand:
         settings = [word for setting in SETTINGS for word in ("-c", setting)]
         places = [f"--git-dir={self.git_dir}"] if self.git_dir else []
         places += [f"--work-tree={self.work_tree}"] if self.work_tree else []
-        return ["git", "--no-pager", *settings, *places, *self.argv]
+        return [*self.limits.prefix(), "git", "--no-pager", *settings, *places, *self.argv]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,18 +200,7 @@ class _Running:
             )
         except OSError as error:
             raise GitError(f"git cannot be started: {error.strerror}", hint="install git 2.34 or newer") from error
-        self._limit()
         return self
-
-    def _limit(self) -> None:
-        wanted = (
-            (resource.RLIMIT_DATA, self.command.limits.memory),
-            (resource.RLIMIT_FSIZE, self.command.limits.file_size),
-        )
-        for kind, value in wanted:
-            if value is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    resource.prlimit(self.process.pid, kind, (value, value))
 
     def __exit__(self, *_: object) -> None:
         if self.process.returncode is None:  # not reaped, so the group's id is still ours

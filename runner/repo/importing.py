@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import GitError
+from runner.model.identity import Identity
 from runner.repo.evidence import CollectorReport
-from runner.repo.git import GitCommand, Identity, pipe_git, run_git
+from runner.repo.git import GitCommand, pipe_git, run_git
 from runner.repo.quarantine import Quarantine
 
 BRANCH_SPACE = "refs/heads/paddock/"

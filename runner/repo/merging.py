@@ -11,7 +11,8 @@ from pathlib import Path
 from runner.errors import GitError, RepositoryError
 from runner.escape import escape_text
 from runner.model.base import Record
-from runner.repo.git import Identity, run_git
+from runner.model.identity import Identity
+from runner.repo.git import run_git
 
 
 class Merged(Record):

@@ -149,9 +149,12 @@ def keep_bundle(bundle: Path, destination: Path) -> bool:
     """Put the bundle where the run's evidence is kept; False when there is none that may be. Raises StoreError."""
     partial = destination.with_name(destination.name + ".partial")
     try:
-        with _open_regular(bundle, MAX_BUNDLE_SIZE) as descriptor, partial.open("xb") as target:
-            with os.fdopen(os.dup(descriptor), "rb") as source:
-                shutil.copyfileobj(source, target, MIB)
+        with (
+            _open_regular(bundle, MAX_BUNDLE_SIZE) as descriptor,
+            os.fdopen(os.dup(descriptor), "rb") as source,
+            partial.open("xb") as target,
+        ):
+            shutil.copyfileobj(source, target, MIB)
         partial.rename(destination)
     except (FileNotFoundError, _TooLargeError):
         return False

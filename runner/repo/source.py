@@ -55,6 +55,7 @@ class Source:
     base_branch: str
     """The branch that was asked for, without `refs/heads/`; empty if the base is no branch."""
     base_sha: str
+    base_tree: str
     base_is_root: bool
     """The base has no parents that this repository knows of."""
     object_format: str
@@ -124,6 +125,7 @@ def _described(layout: Layout, refs: _Refs, base: str, owner: Identity, user: gi
         head_sha=head.id if head else "",
         base_branch=_base_branch(base, start.id, refs),
         base_sha=start.id,
+        base_tree=start.content.partition(b"\n")[0].removeprefix(b"tree ").decode("ascii", "replace"),
         base_is_root=b"\nparent " not in start.content.partition(b"\n\n")[0],
         object_format=layout.object_format,
         shallow=_shallow(layout),

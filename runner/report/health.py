@@ -94,7 +94,7 @@ def advisories_for(component: str, version: str) -> list[Finding]:
             level=Level.WARNING,
             value=f"{component} {version}",
             meaning=advisory.meaning,
-            advice=f"fixed in {', '.join(advisory.fixed)}; see whether your distribution has the fix in its own release",
+            advice=f"fixed in {', '.join(advisory.fixed)}; your distribution may have the fix in its own release",
         )
         for advisory in ADVISORIES
         if advisory.component == component and version_of(version) and not is_fixed(version, advisory)

@@ -26,9 +26,9 @@ def remove_leftovers(attempt: Attempt) -> list[str]:
     """Containers that still carry the run's label, and the folders that only the run needed; what stayed is told."""
     leaks = remove_containers(attempt)
     paths = attempt.paths
-    folders = [paths.collector_in, paths.collector_out, paths.etc, paths.control, paths.quarantine]
+    folders = [paths.collector_out, paths.etc, paths.control, paths.quarantine]
     if not keeps_workspace(attempt):
-        folders.append(paths.workspace)
+        folders += [paths.workspace, paths.collector_in]
     for folder in folders:
         leaks += remove_tree(folder)
     return leaks

@@ -109,6 +109,7 @@ class DockerBox:
     def __init__(self, client: docker.APIClient, container: str, request: dict[str, Any] | None) -> None:
         self._client = client
         self._request = request
+        self._stream: Any = None
         self.id = container
 
     def differences(self) -> list[str]:
@@ -121,10 +122,10 @@ class DockerBox:
     def attach(self) -> Iterator[Output]:
         """See `Box.attach`. Attached at once, not at the first `next`: nothing that is printed may be missed."""
         with translated("attach to the container"):
-            stream = self._client.attach_socket(self.id, params={"stdout": 1, "stderr": 1, "stream": 1})
+            self._stream = self._client.attach_socket(self.id, params={"stdout": 1, "stderr": 1, "stream": 1})
         # A silent agent is not a broken connection: the idle limit is the watchdog's.
-        stream._sock.settimeout(None)
-        return _frames(stream)
+        self._stream._sock.settimeout(None)
+        return _frames(self._stream)
 
     def start(self) -> None:
         """See `Box.start`."""
@@ -169,6 +170,8 @@ class DockerBox:
 
     def close(self) -> None:
         """See `Box.close`."""
+        if self._stream is not None:
+            _hang_up(self._stream)
         with contextlib.suppress(ContainerGoneError), translated("remove the container"):
             self._remove()
 
@@ -194,12 +197,21 @@ def _timed_out(error: BaseException) -> bool:
 
 def _frames(stream: Any) -> Iterator[Output]:
     """The multiplexed stream of the attach call: a header of 8 bytes, then the payload; in pieces of at most 64 KiB."""
-    with contextlib.closing(stream):
-        while len(header := _exactly(stream, HEADER)) == HEADER:
-            left = int.from_bytes(header[4:], "big")
-            while left and (data := stream.read(min(left, PIECE))):
-                left -= len(data)
-                yield Output(header[0], data)
+    while not stream.closed and len(header := _exactly(stream, HEADER)) == HEADER:
+        left = int.from_bytes(header[4:], "big")
+        while left and not stream.closed and (data := stream.read(min(left, PIECE))):
+            left -= len(data)
+            yield Output(header[0], data)
+    _hang_up(stream)
+
+
+def _hang_up(stream: Any) -> None:
+    """Close an attached stream for good: closing the file alone would leave the SDK's connection open."""
+    if not stream.closed:
+        connection = stream._sock
+        stream._response.close()
+        stream.close()
+        connection.close()
 
 
 def _exactly(stream: Any, size: int) -> bytes:

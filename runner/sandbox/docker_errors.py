@@ -19,7 +19,10 @@ GROUP_HINT = "Join its group with `sudo usermod -aG docker $USER`, log in again,
 
 @contextlib.contextmanager
 def translated(what: str, address: str = "") -> Iterator[None]:
-    """Raise our exception for every one of Docker's; `what` completes the sentence "Docker could not ..."; `address` is the engine's."""
+    """Raise our exception for every one of Docker's.
+
+    `what` completes the sentence "Docker could not ..."; `address` is the engine's.
+    """
     try:
         yield
     except docker.errors.ImageNotFound as error:

@@ -1,4 +1,4 @@
-"""A user's repository, an agent's workspace made from it, and the way of its commits back, for the tests of collection."""
+"""A user's repository, an agent's workspace made from it, and the way back of its commits."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runner.model.identity import Identity
 from runner.model.result import GateResult, Verdict
 from runner.repo import collector
 from runner.repo.evidence import CollectorReport, Evidence
 from runner.repo.gates import judge
-from runner.repo.git import Identity
 from runner.repo.importing import import_branches, name_branches
 from runner.repo.inspection import gather_evidence, write_patch
 from runner.repo.quarantine import Quarantine, Reception, make_quarantine, read_report, receive_bundle
 
 SCRIPT = Path(collector.__file__)
-ORDINARY = Identity(1000, 1000)
+ORDINARY = Identity(uid=1000, gid=1000)
 """Somebody who is not root, as whom root's tests look at modes and owners."""
 MAIN = "refs/heads/main"
 PERSON = {
@@ -43,7 +43,10 @@ PERSON = {
 def python_of_everybody() -> str:
     """An interpreter that others may start too; a virtual environment of root's is often not."""
     own = Path(sys.executable).resolve()
-    open_to_all = all(folder.stat().st_mode & 0o001 for folder in own.parents)
+    try:
+        open_to_all = all(folder.stat().st_mode & 0o001 for folder in own.parents)
+    except PermissionError:
+        open_to_all = False
     return sys.executable if open_to_all else "/usr/bin/python3"
 
 
@@ -160,10 +163,14 @@ class Stage:
             "step_seconds": 10.0,
         } | changes
 
+    def places(self) -> list[str]:
+        """The collector's arguments."""
+        return ["--workspace", str(self.work), "--in", str(self.root / "inbox"), "--out", str(self.root / "out")]
+
     def run_collector(self, user: Identity | None = None, **changes: Any) -> CollectorReport:
         """Run the script as the container does, and read what it says."""
         (self.root / "inbox" / "collect.json").write_text(json.dumps(self.request(**changes)))
-        places = ["--workspace", self.work, "--in", self.root / "inbox", "--out", self.root / "out"]
+        places = self.places()
         subprocess.run(
             [python_of_everybody(), "-I", SCRIPT, *places],
             check=True,

@@ -11,17 +11,18 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.model.identity import Identity
 from runner.model.result import Verdict
 from runner.repo.collector import is_branch_name, spell
-from runner.repo.git import Identity
 from runner.repo.quarantine import read_report
 from tests.unit.repo.collection_kit import MAIN, ORDINARY, PERSON, SCRIPT, Stage, git
 
@@ -135,7 +136,7 @@ def test_a_shallow_workspace_gives_true_ids(stage: Stage) -> None:
     head = stage.commit("work")
     (stage.work / "new.txt").write_text("x")
     collected = stage.collect(shallow=[stage.start])
-    assert [commit.sha for commit in collected.evidence.branches[0].commits][0] == head
+    assert collected.evidence.branches[0].commits[0].sha == head
     assert collected.blocked_by() == set()
 
 
@@ -280,8 +281,7 @@ def test_odd_ref_names_are_counted_and_left_alone(stage: Stage, packed: bool) ->
         (stage.work / ".git/packed-refs").write_bytes(b"# pack-refs with: peeled\n" + lines + b"^" + b"e" * 40 + b"\n")
     else:
         for name in names:
-            with open(os.fsencode(stage.work) + b"/.git/refs/heads/" + name, "w") as stream:
-                stream.write(sha)
+            (stage.work / ".git/refs/heads" / os.fsdecode(name)).write_text(sha)
     collected = stage.collect()
     assert [branch.inside for branch in collected.report.branches] == ["main"]
     assert collected.report.odd_refs == len(names)
@@ -592,43 +592,47 @@ def test_a_broken_other_branch_is_told_and_the_rest_comes(stage: Stage) -> None:
 # ---- uncommitted work in every shape
 
 
+@pytest.fixture
+def open_stage() -> Iterator[Stage]:
+    """A stage that others than root may reach; pytest's own directories are closed to them."""
+    with tempfile.TemporaryDirectory(prefix="paddock-test-") as name:
+        Path(name).chmod(0o755)
+        yield Stage(Path(name))
+
+
 def as_owner(stage: Stage) -> Identity | None:
     """Root may open anything, so that modes say nothing; as the container does, become the files' owner first."""
     if os.geteuid() != 0:
         return None
-    for folder in (stage.root, *stage.root.parents):
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(folder.stat().st_mode | 0o011)
     for folder in (stage.work, stage.root / "out"):
         subprocess.run(["chown", "-R", f"{ORDINARY.uid}:{ORDINARY.gid}", folder], check=True)
     return ORDINARY
 
 
-def test_files_and_folders_of_mode_000_are_collected(stage: Stage) -> None:
-    (stage.work / "shut/deep").mkdir(parents=True)
-    (stage.work / "shut/deep/a.txt").write_text("a\n")
-    (stage.work / "b.txt").write_text("b\n")
-    user = as_owner(stage)
+def test_files_and_folders_of_mode_000_are_collected(open_stage: Stage) -> None:
+    (open_stage.work / "shut/deep").mkdir(parents=True)
+    (open_stage.work / "shut/deep/a.txt").write_text("a\n")
+    (open_stage.work / "b.txt").write_text("b\n")
+    user = as_owner(open_stage)
     for path, mode in (("b.txt", 0), ("readme.txt", 0), ("shut/deep", 0), ("shut", 0), ("src", 0o600)):
-        (stage.work / path).chmod(mode)
-    collected = stage.collect(user)
+        (open_stage.work / path).chmod(mode)
+    collected = open_stage.collect(user)
     assert collected.files() == {"b.txt", "readme.txt", "shut/deep/a.txt", "src/main.py"}
     assert collected.codes() == set()
 
 
-def test_a_git_of_mode_000_is_opened_again(stage: Stage) -> None:
-    sha = stage.commit("good")
-    user = as_owner(stage)
+def test_a_git_of_mode_000_is_opened_again(open_stage: Stage) -> None:
+    sha = open_stage.commit("good")
+    user = as_owner(open_stage)
     for name in ("objects/pack", "objects", "refs/heads", "refs", ""):
-        (stage.work / ".git" / name).chmod(0)
-    assert [branch.sha for branch in stage.collect(user).report.branches] == [sha]
+        (open_stage.work / ".git" / name).chmod(0)
+    assert [branch.sha for branch in open_stage.collect(user).report.branches] == [sha]
 
 
 def test_names_of_any_bytes_are_collected_and_flagged(stage: Stage) -> None:
     names = [b"new\nline", b"\xff\xfe", b"\x1b[31m", b"-rf", b" ", b"a\tb", b'"', b"\\", b":(top)x", b"x" * 255, b"*"]
     for name in names:
-        with open(os.fsencode(stage.work) + b"/" + name, "w") as stream:
-            stream.write("x")
+        (stage.work / os.fsdecode(name)).write_text("x")
     collected = stage.collect()
     assert {os.fsencode(name) for name in collected.files()} == {*names, b"readme.txt", b"src/main.py"}
     assert collected.verdict("names") is Verdict.FLAGGED
@@ -719,6 +723,14 @@ def test_the_files_of_a_nested_repository_are_taken_and_it_is_told(stage: Stage)
     assert not list(stage.work.glob(".paddock-aside-*"))
 
 
+def test_what_a_killed_collector_had_set_aside_is_not_taken_for_work(stage: Stage) -> None:
+    inner = nested(stage)
+    (stage.work / ".paddock-aside-0123").mkdir()
+    (inner / ".git").rename(stage.work / ".paddock-aside-0123/0")
+    collected = stage.collect()
+    assert collected.files() == {"readme.txt", "src/main.py", "sub/inner.txt"}
+
+
 def test_a_link_that_the_agent_made_to_a_nested_repository_is_replaced_by_its_files(stage: Stage) -> None:
     nested(stage)
     git(stage.work, "-c", "advice.addEmbeddedRepo=false", "add", "-A")
@@ -770,25 +782,24 @@ def test_leftovers_that_cannot_be_saved_do_not_cost_the_commits(stage: Stage, tm
     shim = tmp_path / "bin"
     shim.mkdir()
     (shim / "git").write_text(
-        f'#!/bin/sh\ncase "$*" in *add*) echo $$ > {tmp_path}/pid; sleep 60 & wait;; *) exec {shutil.which("git")} "$@";; esac\n'
+        f'#!/bin/sh\n[ $1 = add ] || exec {shutil.which("git")} "$@"\necho $$ > {tmp_path}/pid\nsleep 60 & wait\n'
     )
     (shim / "git").chmod(0o755)
     script = SCRIPT.read_text().replace('"PATH": "', f'"PATH": "{shim}:')
     (tmp_path / "collector.py").write_text(script)
-    (stage.root / "inbox/collect.json").write_text(json.dumps(stage.request(step_seconds=0.5)))
-    places = ["--workspace", stage.work, "--in", stage.root / "inbox", "--out", stage.root / "out"]
-    subprocess.run([sys.executable, "-I", tmp_path / "collector.py", *places], check=True, timeout=20, env=PERSON)
+    (stage.root / "inbox/collect.json").write_text(json.dumps(stage.request(step_seconds=2.0)))
+    argv = [sys.executable, "-I", str(tmp_path / "collector.py"), *stage.places()]
+    subprocess.run(argv, check=True, timeout=20, env=PERSON)
     collected = stage.receive(read_report(stage.root / "out"))
     assert [branch.sha for branch in collected.report.branches] == [sha]
-    assert "took longer than 0.5 s" in collected.detail("leftovers")
+    assert "took longer than 2.0 s" in collected.detail("leftovers")
     assert collected.blocked_by() == set()
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
 
 
 def test_a_request_that_cannot_be_read_still_gets_a_report(stage: Stage) -> None:
     (stage.root / "inbox/collect.json").write_text("{")
-    places = ["--workspace", stage.work, "--in", stage.root / "inbox", "--out", stage.root / "out"]
-    subprocess.run([sys.executable, "-I", SCRIPT, *places], check=True, timeout=20, env=PERSON)
+    subprocess.run([sys.executable, "-I", SCRIPT, *stage.places()], check=True, timeout=20, env=PERSON)
     report = json.loads((stage.root / "out/report.json").read_text())
     assert report["problems"][0]["code"] == "collector-failed"
 
@@ -889,11 +900,14 @@ PLANTED: dict[str, tuple[Callable[[Stage, str], None], list[str]]] = {
     "alias and pager": (plant_config("[alias]", 'st = "!touch CANARY"', "[core]", "editor = touch CANARY"), ["st"]),
     "credential helper": (plant_config("[credential]", 'helper = "!touch CANARY"'), ["credential", "fill"]),
     "merge driver": (
-        plant_attributes("* merge=x\n", '[merge "x"]', 'driver = "touch CANARY; false"', '[merge]', "renormalize = true"),
+        plant_attributes("* merge=x\n", '[merge "x"]', 'driver = "touch CANARY; false"', '[merge]', "renormalize = 1"),
         [],
     ),
     "pack hook": (
-        plant_config("[uploadpack]", 'packObjectsHook = "touch CANARY; false"', "[core]", 'alternateRefsCommand = "touch CANARY"'),
+        plant_config(
+            "[uploadpack]", 'packObjectsHook = "touch CANARY; false"',
+            "[core]", 'alternateRefsCommand = "touch CANARY"',
+        ),
         [],
     ),
     "submodule command": (

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from runner.errors import GitError
+from runner.model.identity import Identity
 from runner.repo.git import (
     GitCommand,
     GitOverflowError,
-    Identity,
     ProcessLimits,
     git_version,
     pipe_git,
@@ -129,7 +129,7 @@ def test_no_input_is_the_empty_input(repository: Path) -> None:
 
 def test_a_larger_file_than_allowed_is_not_written(repository: Path, tmp_path: Path) -> None:
     with pytest.raises(GitOverflowError), (tmp_path / "out").open("wb") as stream:
-        run_git(script("yes"), stdout=stream.fileno(), limits=ProcessLimits(file_size=100_000))
+        run_git(script("yes"), stdout=stream.fileno(), limits=ProcessLimits(file_size=100_000), deadline=10)
     assert (tmp_path / "out").stat().st_size <= 100_000
 
 
@@ -163,5 +163,5 @@ def test_a_pipe_has_a_deadline_for_both_ends(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_root_becomes_the_owner_with_no_other_group() -> None:
-    seen = run_git(script("id -u; id -g; id -G"), user=Identity(1234, 2345)).stdout.split()
+    seen = run_git(script("id -u; id -g; id -G"), user=Identity(uid=1234, gid=2345)).stdout.split()
     assert seen == [b"1234", b"2345", b"2345"]

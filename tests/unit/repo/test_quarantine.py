@@ -1,15 +1,18 @@
-"""The host's side: hostile files are read as such, hostile objects stop here, and the user's repository only gains refs."""
+"""The host's side: hostile files and objects stop here, and the user's repository only gains refs."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import stat
 import struct
 import subprocess
+import tempfile
 import time
 import traceback
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from runner.errors import GitError, StoreError
 from runner.model.result import Verdict
 from runner.repo import gates, importing, inspection, quarantine
 from runner.repo.evidence import CollectorReport
+from runner.repo.git import ProcessLimits, run_git
 from runner.repo.importing import import_branches, name_branches
 from runner.repo.inspection import write_patch
 from runner.repo.quarantine import keep_bundle, make_quarantine, read_report, receive_bundle
@@ -220,7 +224,7 @@ def test_a_delta_that_asks_for_gigabytes_is_stopped_by_its_process_limit(stage: 
 
 
 def test_a_large_blob_of_zeros_is_taken_in_little_memory(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = quarantine.ProcessLimits(memory=64 * 1024 * 1024)
+    limits = ProcessLimits(memory=64 * 1024 * 1024)
     monkeypatch.setattr(quarantine, "INSPECTION_LIMITS", limits)
     monkeypatch.setattr(inspection, "INSPECTION_LIMITS", limits)
     with (stage.work / "zeros").open("wb") as stream:
@@ -250,12 +254,7 @@ def test_a_bundle_over_the_cap_is_not_even_read(stage: Stage, monkeypatch: pytes
 def test_what_git_cannot_show_within_its_limits_blocks(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.commit("one")
     report = stage.run_collector()
-    real = inspection.run_git
-
-    def small(*argv: object, **options: object) -> object:
-        return real(*argv, **{**options, "max_output": 10})  # type: ignore[arg-type]
-
-    monkeypatch.setattr(inspection, "run_git", small)
+    monkeypatch.setattr(inspection, "run_git", functools.partial(run_git, max_output=10))
     collected = stage.receive(report)
     assert "too-large-to-read" in collected.codes()
     assert collected.blocked_by() == {"git-structure"}
@@ -264,7 +263,7 @@ def test_what_git_cannot_show_within_its_limits_blocks(stage: Stage, monkeypatch
 # ---- hostile files of the collector
 
 
-def plant_report(stage: Stage, how: str) -> None:
+def plant_report(stage: Stage, how: str) -> None:  # noqa: C901 - a table of attacks
     path = stage.root / "out/report.json"
     good = path.read_text()
     path.unlink()
@@ -563,46 +562,45 @@ def test_the_whole_way_works(tmp_path: Path) -> None:
     whole_flow(tmp_path)
 
 
+@pytest.fixture
+def open_root() -> Iterator[Path]:
+    """A directory that others than root may reach; pytest's own are closed to them."""
+    with tempfile.TemporaryDirectory(prefix="paddock-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="whoever is not root shows it by every other test")
-def test_the_whole_way_works_for_an_ordinary_user(tmp_path: Path) -> None:
-    open_up(tmp_path)
-    os.chown(tmp_path, ORDINARY.uid, ORDINARY.gid)
+def test_the_whole_way_works_for_an_ordinary_user(open_root: Path) -> None:
+    os.chown(open_root, ORDINARY.uid, ORDINARY.gid)
     child = os.fork()  # an interpreter of root's could not be started by anybody else, but it can go on
     if child == 0:
         try:
             os.setgroups([])
             os.setresgid(*[ORDINARY.gid] * 3)
             os.setresuid(*[ORDINARY.uid] * 3)
-            whole_flow(tmp_path)
+            whole_flow(open_root)
             os._exit(0)
-        except BaseException:  # noqa: BLE001 - a forked child must never return into pytest
-            (tmp_path / "failure").write_text(traceback.format_exc())
-        os._exit(1)
+        except Exception:  # noqa: BLE001 - it is told by the parent
+            (open_root / "failure").write_text(traceback.format_exc())
+        finally:
+            os._exit(1)  # a forked child must never return into pytest
     _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, (tmp_path / "failure").read_text()
+    assert os.waitstatus_to_exitcode(status) == 0, (open_root / "failure").read_text()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can work in somebody else's repository")
 @pytest.mark.parametrize("limit", [0, 500])
 def test_root_leaves_only_the_owners_files_in_the_owners_repository(
-    stage: Stage, limit: int, monkeypatch: pytest.MonkeyPatch
+    open_root: Path, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importing, "UNPACK_LIMIT", limit)
+    stage = Stage(open_root)
     stage.commit("main")
-    open_up(stage.root)
-    subprocess.run(
-        ["chown", "-R", f"{ORDINARY.uid}:{ORDINARY.gid}", stage.user, stage.work, stage.root / "out"], check=True
-    )
+    owner = f"{ORDINARY.uid}:{ORDINARY.gid}"
+    subprocess.run(["chown", "-R", owner, stage.user, stage.work, stage.root / "out"], check=True)
     collected = stage.collect(ORDINARY)
     stage.land(collected, owner=ORDINARY)
-    owners = {path.lstat().st_uid for path in stage.user.rglob("*")}
-    assert owners == {ORDINARY.uid}
+    assert {path.lstat().st_uid for path in stage.user.rglob("*")} == {ORDINARY.uid}
     assert (stage.root / "quarantine").stat().st_uid == 0
     assert stat.S_IMODE((stage.root / "quarantine").stat().st_mode) == 0o700
-
-
-def open_up(path: Path) -> None:
-    """pytest's directories are closed to everybody else."""
-    for folder in (path, *path.parents):
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(folder.stat().st_mode | 0o011)

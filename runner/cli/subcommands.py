@@ -1,0 +1,81 @@
+"""`paddock policy ...` and `paddock image ...`; each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+policy_app = typer.Typer(help="Look at policies: what a sandbox may do.", no_args_is_help=True, rich_markup_mode=None)
+image_app = typer.Typer(help="Build, list and remove the shipped images.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@policy_app.command("list")
+def policy_list() -> None:
+    """The policies that can be asked for by name."""
+    from runner.cli.policies import list_shipped
+
+    list_shipped()
+
+
+PolicyName = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A preset's name or a policy file.")]
+
+
+@policy_app.command("show")
+def policy_show(policy: PolicyName = "offline") -> None:
+    """The effective policy as one file. Everything that it extends is taken in."""
+    from runner.cli.policies import show_policy
+
+    show_policy(policy)
+
+
+@policy_app.command("check")
+def policy_check(policy: PolicyName) -> None:
+    """Whether a policy can be used. It is right, and this version can enforce all of it."""
+    from runner.cli.policies import check_policy
+
+    check_policy(policy)
+
+
+@policy_app.command("explain")
+def policy_explain(policy: PolicyName = "offline") -> None:
+    """Every effective value with the file and line that it came from."""
+    from runner.cli.policies import explain_policy
+
+    explain_policy(policy)
+
+
+@policy_app.command("schema")
+def policy_schema(
+    result: Annotated[bool, typer.Option("--result", help="The schema of the result document instead.")] = False,
+) -> None:
+    """The JSON Schema of policy files, for editors."""
+    from runner.cli.policies import print_schema
+
+    print_schema(result=result)
+
+
+@image_app.command("build")
+def image_build() -> None:
+    """Build the base image now, rather than at the first run."""
+    from runner.cli.images import build_image
+
+    build_image()
+
+
+@image_app.command("list")
+def image_list() -> None:
+    """The images that Paddock built."""
+    from runner.cli.images import list_images
+
+    list_images()
+
+
+@image_app.command("rm")
+def image_rm(
+    tags: Annotated[list[str], typer.Argument(metavar="TAG...", help="As `paddock image list` shows them.")],
+) -> None:
+    """Remove images that Paddock built."""
+    from runner.cli.images import remove_images
+
+    remove_images(tags)

@@ -1,0 +1,1 @@
+print("chroot:", syscall(161, b"/tmp"))

@@ -1,0 +1,1 @@
+print("fsopen:", syscall(430, b"tmpfs", 0))

@@ -1,0 +1,1 @@
+print("pivot-root:", syscall(155, b"/tmp", b"/tmp"))

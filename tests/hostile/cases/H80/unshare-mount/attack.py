@@ -1,0 +1,1 @@
+print("unshare-mount:", syscall(272, 0x20000))

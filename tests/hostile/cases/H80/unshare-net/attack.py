@@ -1,0 +1,1 @@
+print("unshare-net:", syscall(272, 0x40000000))

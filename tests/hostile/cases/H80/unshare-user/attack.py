@@ -1,0 +1,1 @@
+print("unshare-user:", syscall(272, 0x10000000))

@@ -1,0 +1,1 @@
+print("delete-module:", syscall(176, b"paddock_absent", 0))

@@ -1,0 +1,1 @@
+print("fanotify-init:", syscall(300, 0, 0))

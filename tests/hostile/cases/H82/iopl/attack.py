@@ -1,0 +1,1 @@
+print("iopl:", syscall(172, 3))

@@ -1,0 +1,1 @@
+print("kexec-load:", syscall(246, 0, 99, 0, 1))

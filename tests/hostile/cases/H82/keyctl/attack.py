@@ -1,0 +1,1 @@
+print("keyctl:", syscall(250, 0, -3, 1))

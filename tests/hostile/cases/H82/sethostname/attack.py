@@ -1,0 +1,1 @@
+print("sethostname:", syscall(170, b"taken", 5))

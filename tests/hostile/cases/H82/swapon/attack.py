@@ -1,0 +1,1 @@
+print("swapon:", syscall(167, b"/nowhere", 0))

@@ -1,0 +1,1 @@
+print("syslog:", syscall(103, 10, 0, 0))

@@ -1,0 +1,1 @@
+print("userfaultfd:", syscall(323, 1))

@@ -1,0 +1,2 @@
+path = "/proc/1/root" + os.environ["PRIVATE"] + "/secret.txt"
+print("private text:", attempt(lambda: open(path).close()))

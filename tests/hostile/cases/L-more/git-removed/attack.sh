@@ -1,0 +1,3 @@
+echo precious >precious.txt
+rm -rf .git
+echo planted

@@ -1,0 +1,4 @@
+work
+canary fsmonitor
+set_config core.fsmonitor .git/canaries/fsmonitor
+echo planted

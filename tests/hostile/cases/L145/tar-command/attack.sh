@@ -1,0 +1,4 @@
+work
+canary tar-command
+set_config tar.x.command .git/canaries/tar-command
+echo planted

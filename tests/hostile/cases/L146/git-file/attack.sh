@@ -1,0 +1,3 @@
+mv .git .git-away
+echo "gitdir: $PRIVATE/.git" >.git
+echo planted

@@ -1,0 +1,3 @@
+work
+echo "$PRIVATE/.git" >.git/commondir
+echo planted

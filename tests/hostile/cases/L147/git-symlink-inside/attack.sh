@@ -1,0 +1,4 @@
+work
+mv .git hidden
+ln -s hidden .git
+echo planted

@@ -1,0 +1,3 @@
+mv .git .git-away
+ln -s "$PRIVATE/.git" .git
+echo planted

@@ -1,0 +1,3 @@
+work
+ln -s "$PRIVATE/secret.txt" .git/refs/heads/file
+echo planted

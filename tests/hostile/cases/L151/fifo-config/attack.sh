@@ -1,0 +1,4 @@
+work
+rm -f .git/config
+mkfifo .git/config
+echo planted

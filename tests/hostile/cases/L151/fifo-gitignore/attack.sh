@@ -1,0 +1,5 @@
+work
+rm -f .gitignore
+mkfifo .gitignore
+echo new >new.txt
+echo planted

@@ -1,0 +1,4 @@
+work
+rm -f .git/HEAD
+mkfifo .git/HEAD
+echo planted

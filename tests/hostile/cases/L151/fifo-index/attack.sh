@@ -1,0 +1,4 @@
+work
+rm -f .git/index
+mkfifo .git/index
+echo planted

@@ -1,0 +1,4 @@
+work
+rm -rf .git/objects
+mkfifo .git/objects
+echo planted

@@ -1,0 +1,4 @@
+work
+rm -f .git/packed-refs
+mkfifo .git/packed-refs
+echo planted

@@ -1,0 +1,4 @@
+work
+rm -f .git/shallow
+mkfifo .git/shallow
+echo planted

@@ -1,0 +1,3 @@
+git switch -q --detach
+work
+echo planted

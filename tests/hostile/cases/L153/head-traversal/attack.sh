@@ -1,0 +1,3 @@
+work
+echo "ref: refs/heads/../../../../../../../../..$PRIVATE/.git/refs/heads/main" >.git/HEAD
+echo planted

@@ -1,0 +1,3 @@
+git switch -q -c other
+work
+echo planted

@@ -1,0 +1,3 @@
+work
+git symbolic-ref HEAD refs/heads/unborn
+echo planted

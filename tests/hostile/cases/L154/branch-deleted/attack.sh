@@ -1,0 +1,4 @@
+git switch -q -c side
+work
+git branch -q -D main
+echo planted

@@ -1,0 +1,2 @@
+git rev-parse HEAD:file >.git/refs/heads/main
+echo planted

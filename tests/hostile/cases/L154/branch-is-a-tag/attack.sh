@@ -1,0 +1,3 @@
+git tag -a t -m t
+git rev-parse refs/tags/t >.git/refs/heads/main
+echo planted

@@ -1,0 +1,2 @@
+: >.git/refs/heads/main
+echo planted

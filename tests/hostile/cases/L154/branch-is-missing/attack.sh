@@ -1,0 +1,2 @@
+echo 1234567890123456789012345678901234567890 >.git/refs/heads/main
+echo planted

@@ -1,0 +1,3 @@
+git commit -q --amend -m rewritten
+work
+echo planted

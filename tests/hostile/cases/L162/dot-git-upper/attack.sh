@@ -1,0 +1,2 @@
+store_tree '.GIT'
+echo planted

@@ -1,0 +1,2 @@
+store_tree 'git~1'
+echo planted

@@ -1,0 +1,289 @@
+"""Every attack below `cases/`, twice: where nothing stops it, and in a real run."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from docker import APIClient
+
+from runner.errors import RefusedError
+from runner.model.result import EXIT_CODES, Outcome
+from runner.sandbox.images import ImageStore
+from tests.conftest import ENGINE_ADDRESS, connect
+from tests.hostile.case import INSIDE, Case, load_cases
+from tests.hostile.open_setup import build_image, run_openly, sort_lines, type_naively
+from tests.hostile.real_run import (
+    Trial,
+    changed_files,
+    close,
+    command,
+    leftovers,
+    look_at,
+    processes_that_name,
+    real_host,
+    try_it,
+)
+from tests.hostile.stage import PRIVATE_TEXT, Stage, Template, host_process, listening, make_template, set_stage
+from tests.unit.repo.sources import git
+
+pytestmark = pytest.mark.docker
+
+SOCKET = (ENGINE_ADDRESS or "unix:///var/run/docker.sock").removeprefix("unix://")
+CASES = load_cases()
+BATCH = [case for case in CASES if case.file.batch]
+REFUSALS = [case for case in CASES if case.file.policy.refused]
+each = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+each_single = pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if case not in BATCH + REFUSALS],
+    ids=[case.name for case in CASES if case not in BATCH + REFUSALS],
+)
+
+
+@dataclass(kw_only=True)
+class Arena:
+    """What all attacks of a worker share."""
+
+    place: Path
+    template: Template
+    client: APIClient
+    base: str
+    outside: dict[str, str]
+    heard: dict[str, bytes]
+    images: dict[str, str] = field(default_factory=dict)
+    printed: dict[tuple[str, ...], dict[str, list[str]]] = field(default_factory=dict)
+    batch: Trial | None = None
+
+    def stage(self) -> Stage:
+        """A fresh copy of everything that there is to reach."""
+        place = self.place / uuid.uuid4().hex[:8]
+        place.mkdir()
+        return set_stage(self.template, place)
+
+    def home(self) -> Path:
+        """An empty home directory."""
+        home = self.place / "home"
+        home.mkdir(exist_ok=True)
+        return home
+
+    def image_of(self, case: Case) -> str:
+        """The attacker's image, built once; the empty name where the case has none."""
+        if case.dockerfile and case.dockerfile not in self.images:
+            self.images[case.dockerfile] = build_image(self.client, case.dockerfile, self.base)
+        return self.images.get(case.dockerfile, "")
+
+    def knowledge(self, leg: str, stage: Stage) -> dict[str, str]:
+        """What an attacker in a container knows."""
+        return {**self.outside, **stage.environment(), "LEG": leg}
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    """Repositories, listeners, a process of the host, and the base image."""
+    place = tmp_path_factory.mktemp("hostile")
+    client = connect()
+    base = ImageStore(client, lambda _: None, state_dir=place / "images").base().name
+    with listening() as (ports, heard), host_process(place.name) as process:
+        arena = Arena(
+            place=place,
+            template=make_template(place / "template"),
+            client=client,
+            base=base,
+            outside={**ports, **process},
+            heard=heard,
+        )
+        yield arena
+    for image in arena.images.values():
+        client.remove_image(image, force=True)
+    client.close()
+
+
+# --- where nothing stops it ---------------------------------------------------------------------------------------
+
+
+@each
+def test_the_attack_succeeds_in_an_open_setup(case: Case, arena: Arena) -> None:
+    control = case.file.control
+    if control.naive is not None:
+        stage = arena.stage()
+        output, hung = type_naively(case, stage, arena.home())
+        assert [name for name in control.fires if name not in stage.fired()] == [], output
+        assert [text for text in control.shows if text not in output] == [], output
+        assert hung == control.hangs, output
+    elif control.docker is not None:
+        printed = print_openly(case, arena)
+        assert [line for line in control.prints if line not in printed] == [], printed
+    else:
+        stage = arena.stage()
+        trial = run_case(case, arena, stage, case.control_policy)
+        assert trial.result.outcome is Outcome.COMPLETED, trial.result
+        assert [line for line in control.prints if line not in trial.log()] == []
+    for listener in control.reaches:
+        assert b"control" in wait_for(arena.heard, listener)
+    assert control.fires or control.shows or control.hangs or control.prints, "a control leg that shows nothing"
+
+
+def wait_for(heard: dict[str, bytes], listener: str) -> bytes:
+    """What a listener has heard once something has come, at most a second later."""
+    end = time.monotonic() + 1
+    while not heard[listener] and time.monotonic() < end:
+        time.sleep(0.01)
+    return heard[listener]
+
+
+def print_openly(case: Case, arena: Arena) -> list[str]:
+    """What the attack prints in its open container, which cases with the same options share."""
+    options = case.file.control.docker or ()
+    image = arena.image_of(case)
+    group = [case]
+    if case.file.batch and not image:
+        group = [other for other in BATCH if other.file.control.docker == options and not other.dockerfile]
+    key = (image, *options, *(each.name for each in group))
+    if key not in arena.printed:
+        stage = arena.stage()
+        arena.printed[key] = run_openly(
+            group, [option.replace("{place}", str(stage.place)) for option in options], image or arena.base,
+            arena.knowledge("control", stage), SOCKET,
+        )
+    return arena.printed[key][case.name]
+
+
+# --- in a real run ------------------------------------------------------------------------------------------------
+
+
+def run_case(case: Case, arena: Arena, stage: Stage, policy: str) -> Trial:
+    """The attack as the agent of a real run."""
+    host = real_host(stage.place / "state", arena.home(), SOCKET)
+    return try_it(host, stage.user, case.argv, policy, arena.knowledge("policy", stage), arena.image_of(case))
+
+
+@each_single
+def test_a_run_survives_the_attack(case: Case, arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage, expected = arena.stage(), case.file.policy
+    begin = time.monotonic()
+
+    trial = run_case(case, arena, stage, case.policy_file)
+
+    assert time.monotonic() - begin < expected.within
+    assert_answer(case, trial)
+    assert_nothing_reached(case, arena, stage, trial)
+    monkeypatch.setenv("PADDOCK_STATE_DIR", str(stage.place / "state"))
+    monkeypatch.setenv("PADDOCK_ENGINE", f"unix://{SOCKET}")
+    assert_every_command_is_safe(stage, trial)
+
+
+def assert_answer(case: Case, trial: Trial) -> None:
+    """Outcome, evidence and gates, to the letter."""
+    expected, result = case.file.policy, trial.result
+    assert [line for line in expected.prints if line not in trial.log()] == [], trial.log()
+    assert (result.outcome, result.exit_code) == (expected.outcome, EXIT_CODES[expected.outcome]), result
+    assert result.agent_exit_code == expected.agent_exit_code
+    assert trial.gates() == expected.gates, trial.details()
+    assert [text for text in expected.details if text not in trial.details()] == [], trial.details()
+    assert [line for line in expected.diff if line not in trial.diff()] == [], trial.diff()
+    if expected.subjects is not None:
+        assert tuple(commit.subject for commit in result.commits) == expected.subjects
+    arrived = tuple(branch.inside for branch in result.branches if branch.ref)
+    assert arrived == expected.branches
+    heads = {branch.ref: branch.head for branch in result.branches if branch.ref}
+    listed = git(trial.user, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads/paddock/")
+    assert dict(line.split() for line in listed.splitlines()) == heads
+
+
+def assert_nothing_reached(case: Case, arena: Arena, stage: Stage, trial: Trial) -> None:
+    """Promises 1, 6 and 8, and no private text anywhere."""
+    assert stage.fired() == []
+    assert not any("canary-fired" in line for line in trial.diff()), "a canary fired inside"
+    assert changed_files(trial.before, trial.user) == []
+    assert leftovers(trial, arena.client, keeps_workspace=case.file.policy.keeps_workspace) == []
+    kept = [path for path in trial.paths.directory.iterdir() if path.is_file()]
+    assert [path.name for path in kept if PRIVATE_TEXT.encode() in path.read_bytes()] == []
+    private = stage.environment()["PRIVATE_COMMIT"]
+    listed = git(trial.user, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split()
+    assert private not in listed
+    assert all(b"policy" not in heard for heard in arena.heard.values())
+
+
+def assert_every_command_is_safe(stage: Stage, trial: Trial) -> None:
+    """Looking, merging and clearing away start nothing of the agent's, and only merging changes the repository."""
+    printed = look_at(trial.result.id) | {"prune": command("prune")}
+    assert "\x1b" not in printed["show"] + printed["show --json"] + printed["ps -a"]
+    assert trial.result.outcome.value in printed["show"]
+    assert changed_files(trial.before, trial.user) == []
+    merged = command("merge", trial.result.id)
+    if trial.result.branch:
+        assert git(trial.user, "merge-base", "HEAD", trial.result.head) == trial.result.head, merged
+    else:
+        assert merged == f"{trial.result.id} has no branch to merge."
+        assert changed_files(trial.before, trial.user) == []
+    assert command("rm", trial.result.id).strip() == f"removed {trial.result.id}"
+    assert not os.path.lexists(trial.paths.directory)
+    assert stage.fired() == []
+    assert processes_that_name(stage.place / "state") == []
+
+
+# --- many attacks in one run --------------------------------------------------------------------------------------
+
+
+def run_batch(arena: Arena) -> Trial:
+    """All attacks that only print something, in one sandbox."""
+    if arena.batch is None:
+        stage = arena.stage()
+        host = real_host(stage.place / "state", arena.home(), SOCKET)
+        attacks = json.dumps({case.name: case.argv for case in BATCH if not case.dockerfile})
+        argv = ("python3", "-c", (INSIDE / "driver.py").read_text(), attacks)
+        arena.batch = try_it(host, stage.user, argv, "offline", arena.knowledge("policy", stage), "")
+        assert stage.fired() == []
+    return arena.batch
+
+
+@pytest.mark.parametrize("case", BATCH, ids=[case.name for case in BATCH])
+def test_a_sandbox_gives_the_attack_nothing(case: Case, arena: Arena) -> None:
+    printed = sort_lines("\n".join(run_batch(arena).log()))
+
+    assert tuple(printed.get(case.name, ())) == case.file.policy.prints
+    assert all(b"policy" not in heard for heard in arena.heard.values())
+
+
+def test_the_sandbox_of_many_attacks_leaves_nothing_and_changes_nothing(arena: Arena) -> None:
+    trial = run_batch(arena)
+
+    assert (trial.result.outcome, trial.gates()) == (Outcome.NO_CHANGES, {})
+    assert changed_files(trial.before, trial.user) == []
+    assert leftovers(trial, arena.client, keeps_workspace=False) == []
+
+
+# --- before anything starts ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", REFUSALS, ids=[case.name for case in REFUSALS])
+def test_a_run_is_refused_before_anything_starts(case: Case, arena: Arena) -> None:
+    stage = arena.stage()
+    state = stage.place / "state"
+    host = real_host(state, arena.home(), SOCKET)
+    begin = int(time.time())
+    before = containers_made(arena.client, str(state), begin)
+
+    with pytest.raises(RefusedError) as caught:
+        try_it(host, stage.user, case.argv, case.policy_file, {}, arena.image_of(case))
+
+    close(host)
+    assert case.file.policy.refused in f"{caught.value.message} {caught.value.hint}"
+    assert caught.value.exit_code == EXIT_CODES[case.file.policy.outcome]
+    assert containers_made(arena.client, str(state), begin) == before == []
+    assert not (state / "runs").exists()
+
+
+def containers_made(client: APIClient, state: str, since: int) -> list[str]:
+    """Names of the containers that the engine was asked to make for a state directory."""
+    filters = {"type": "container", "event": "create", "label": f"paddock.state={state}"}
+    events = client.events(since=since, until=int(time.time()) + 1, filters=filters, decode=True)
+    return [event["Actor"]["Attributes"]["name"] for event in events]

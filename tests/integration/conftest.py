@@ -1,0 +1,26 @@
+"""What tests of whole runs share: the command, a repository, and the promise that nothing is left of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from docker import APIClient
+
+from tests.integration.cli import Paddock
+from tests.unit.repo.sources import make_repository
+
+
+@pytest.fixture
+def paddock(state_dir: Path, tmp_path: Path, docker_client: APIClient) -> Iterator[Paddock]:
+    """The command; no container of its state directory outlives the test."""
+    yield Paddock(state=state_dir, folder=tmp_path)
+    left = docker_client.containers(all=True, filters={"label": f"paddock.state={state_dir}"})
+    assert [container["Names"] for container in left] == []
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A user's repository: two commits on `main`, one on `other`, a tag."""
+    return make_repository(tmp_path / "repository")
