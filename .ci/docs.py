@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+HOSTILE = ROOT / "tests" / "hostile"
 PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -60,9 +62,11 @@ def parameter_rows(parameters: list[Any]) -> Iterator[tuple[str, str]]:
 
 def exit_codes() -> str:
     """Outcomes and exit codes."""
-    from runner.model.result import EXIT_CODES, EXIT_EXPECTED_CHANGES, describe
+    from runner.model.result import DESCRIPTIONS, EXIT_CODES, EXIT_EXPECTED_CHANGES
 
-    rows: list[tuple[object, ...]] = [(f"`{outcome}`", code, describe(outcome)) for outcome, code in EXIT_CODES.items()]
+    rows: list[tuple[object, ...]] = [
+        (f"`{outcome}`", code, DESCRIPTIONS[outcome]) for outcome, code in EXIT_CODES.items()
+    ]
     rows += [
         ("", EXIT_EXPECTED_CHANGES, "`no-changes` under `--expect-changes`."),
         ("", 2, "The command line cannot be understood, or no run has that id."),
@@ -97,12 +101,40 @@ def settings() -> str:
     return table(("key", "variable", "meaning"), rows)
 
 
+def threats() -> str:
+    """Each threat: how it is met, which cases attack it, and what they do not cover."""
+    if not (HOSTILE / "threats.toml").exists():
+        return ""
+    rows: list[tuple[object, ...]] = []
+    for name, threat in tomllib.loads((HOSTILE / "threats.toml").read_text()).items():
+        cases = sorted(case.name for case in (HOSTILE / "cases" / name).iterdir() if case.is_dir())
+        rows.append(
+            (threat["title"], threat["mechanism"], ", ".join(f"`{case}`" for case in cases), threat["not_covered"])
+        )
+    return table(("threat", "what stands against it", "cases", "not covered"), rows)
+
+
+def night_policy() -> str:
+    """The README's policy, as the file is."""
+    return f"```toml\n{(ROOT / 'docs' / 'examples' / 'night.toml').read_text()}```\n"
+
+
+def decisions() -> str:
+    """A line for each decision, with its title."""
+    pages = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    titles = [page.read_text().partition("\n")[0].removeprefix("# ") for page in pages]
+    return "".join(f"- [{title}]({page.name})\n" for title, page in zip(titles, pages, strict=True))
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "exit-codes": exit_codes,
     "gates": gates,
     "agents": agents,
     "settings": settings,
+    "night-policy": night_policy,
+    "decisions": decisions,
+    "threats": threats,
 }
 
 

@@ -29,6 +29,8 @@ SHIM = "/paddock/shim.py"
 CONTROL = "/paddock/control"
 COLLECTOR = "/paddock/collector.py"
 COLLECTOR_IN = "/paddock/in"
+CONTROL_SOCKET = "launch.sock"
+"""In a folder that one container sees: its first process reports there, and waits for `go`."""
 COLLECTOR_OUT = "/out"
 
 MIB = 1024 * 1024
@@ -37,6 +39,8 @@ SHM_SIZE = 64 * MIB
 OPEN_FILES = 16_384
 MAX_ENGINE_LOG = 64 * MIB
 COLLECTOR_MEMORY = 2 * GIB
+COLLECTOR_FILE_SIZE = 2 * GIB
+"""At least: twice the largest bundle that is taken in, since what broke `limits.disk` is larger than that limit."""
 COLLECTOR_SECONDS = 600.0
 
 TRUSTING = re.compile(r"DOCKER_.*|_?JAVA_(TOOL_)?OPTIONS|LOCPATH|EDITOR|VISUAL|PAGER|(?i:(https?|ftp|all|no)_proxy)")
@@ -129,7 +133,7 @@ def sandbox_spec(request: Request) -> SandboxSpec:
         name=f"paddock-{request.run}",
         hostname="sandbox",
         image=request.image.ref,
-        entrypoint=("python3", "-I", "-S", "-B", SHIM, f"{CONTROL}/launch.sock"),
+        entrypoint=("python3", "-I", "-S", "-B", SHIM, f"{CONTROL}/{CONTROL_SOCKET}"),
         argv=request.command.argv,
         environment=_environment(request),
         secret_environment=request.secret_names,
@@ -157,7 +161,7 @@ def collector_spec(request: Request, image: ImageRef) -> SandboxSpec:
         hostname="collector",
         image=image,
         entrypoint=("python3", "-I", "-B", COLLECTOR),
-        argv=(),
+        argv=("--wait", f"{COLLECTOR_IN}/{CONTROL_SOCKET}"),
         environment={"HOME": "/nonexistent", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin"},
         uid=request.identity.uid,
         gid=request.identity.gid,
@@ -175,7 +179,7 @@ def collector_spec(request: Request, image: ImageRef) -> SandboxSpec:
             pids=128,
             shm=Bytes(MIB),
             open_files=4096,
-            file_size=Bytes(request.policy.limits.disk),
+            file_size=Bytes(max(COLLECTOR_FILE_SIZE, request.policy.limits.disk)),
         ),
         log_size=Bytes(MIB),
         labels=_labels(request.run, Role.COLLECTOR, places.state),

@@ -15,19 +15,19 @@ ALIASES = {
 }
 
 
-def say(text):
+def say(text: str) -> None:
     """One line, at once: an agent's silence is measured."""
     sys.stdout.write(f"demo: {text}\n")
     sys.stdout.flush()
 
 
-def run(*argv):
+def run(*argv: str) -> int:
     """One command, its output shown; the exit code."""
     say("$ " + " ".join(argv))
     return subprocess.run(argv, check=False).returncode
 
 
-def modernise(path):
+def modernise(path: pathlib.Path) -> bool:
     """Replace the aliases in one file; whether anything changed."""
     text = path.read_text(encoding="utf-8")
     changed = re.sub(r"\bself\.(\w+)\(", lambda m: f"self.{ALIASES.get(m[1], m[1])}(", text)
@@ -35,7 +35,7 @@ def modernise(path):
     return changed != text
 
 
-def main(prompt):
+def main(prompt: str) -> int:
     """Look, change, test, commit."""
     say(f"asked to: {prompt}")
     changed = [str(path) for path in sorted(pathlib.Path().rglob("*.py")) if modernise(path)]

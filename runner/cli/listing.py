@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from runner.cli.runs import open_ledger
@@ -21,7 +20,7 @@ def list_runs(*, all_runs: bool, limit: int, as_json: bool) -> None:
     with open_ledger() as ledger:
         rows = ledger.list(limit=limit, running_only=not all_runs)
     if as_json:
-        answer(json.dumps([{**asdict(row), "state": state_of(row)} for row in rows], indent=2))
+        answer(json.dumps([{**row._asdict(), "state": state_of(row)} for row in rows], indent=2))
         return
     if not rows:
         answer("No runs yet." if all_runs else "Nothing is running; `paddock ps -a` lists finished runs.")

@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -25,6 +26,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+NOT_TOLD = 125
 MAX_REFS = 300_000
 MAX_REFS_READ = 20_000
 MAX_REF_DEPTH = 64
@@ -794,10 +796,20 @@ def add_others(repository: Repository, others: Tips) -> bool:
     return False
 
 
+def told_to_go(path: str) -> bool:
+    """Tell the host that we stand ready; until it says `go`, when the agent is dead, nothing of it is looked at."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+        control.connect(path)
+        control.sendall(b"ready\n")
+        return control.recv(16) == b"go\n"
+
+
 def main(argv: list[str]) -> int:
     """Collect as the request says. The exit code is 0 whenever there is a report to read."""
-    options = {"--workspace": "/workspace", "--in": "/paddock/in", "--out": "/out"}
+    options = {"--workspace": "/workspace", "--in": "/paddock/in", "--out": "/out", "--wait": ""}
     options |= dict(zip(argv[::2], argv[1::2], strict=True))
+    if options["--wait"] and not told_to_go(options["--wait"]):
+        return NOT_TOLD
     places = Places(*(os.fsencode(options[name]) for name in ("--workspace", "--in", "--out")))
     report = Report()
     try:

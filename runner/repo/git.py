@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import selectors
 import signal
 import subprocess
@@ -64,9 +65,15 @@ class ProcessLimits:
 
     def prefix(self) -> list[str]:
         """Words before the command that hold it to this. The shell sets them before git begins: no race to win."""
-        kibibytes = [f"ulimit -d {self.memory // 1024}"] if self.memory is not None else []
-        blocks = [f"ulimit -f {self.file_size // 512}"] if self.file_size is not None else []
-        return ["sh", "-c", " && ".join([*kibibytes, *blocks, 'exec "$@"']), "sh"] if kibibytes or blocks else []
+        wanted = (("d", resource.RLIMIT_DATA, self.memory, 1024), ("f", resource.RLIMIT_FSIZE, self.file_size, 512))
+        words = [f"ulimit -{flag} {_lower(kind, size) // unit}" for flag, kind, size, unit in wanted if size]
+        return ["sh", "-c", " && ".join([*words, 'exec "$@"']), "sh"] if words else []
+
+
+def _lower(kind: int, size: int) -> int:
+    """What we want, or the hard limit that we are under already: nobody can raise that."""
+    hard = resource.getrlimit(kind)[1]
+    return size if hard == resource.RLIM_INFINITY else min(size, hard)
 
 
 NO_LIMITS = ProcessLimits()

@@ -11,7 +11,6 @@ from pathlib import Path
 from runner.errors import RepositoryError
 from runner.escape import escape_text
 from runner.model.identity import Identity
-from runner.repo import git
 from runner.repo.git import GitOutput, run_git
 
 # `info/grafts` would hide commits from us that the workspace then lacks.
@@ -74,12 +73,12 @@ def _mark(directory: Path) -> os.stat_result | None:
     return None
 
 
-def git_user(owner: Identity, effective_uid: int) -> git.Identity | None:
+def git_user(owner: Identity, effective_uid: int) -> Identity | None:
     """Whom git has to become to work for `owner`; None if that is who we are."""
-    return None if owner.uid == effective_uid else git.Identity(uid=owner.uid, gid=owner.gid)
+    return None if owner.uid == effective_uid else owner
 
 
-def find_layout(place: Path, user: git.Identity | None) -> Layout:
+def find_layout(place: Path, user: Identity | None) -> Layout:
     """The repository that `place` is in, as git sees it; raises RepositoryError."""
     wanted = ("git-dir", "git-common-dir", "is-bare-repository", "is-inside-work-tree", "is-shallow-repository")
     options = [f"--{name}" for name in (*wanted, "show-object-format", "show-prefix")]

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from runner.errors import RepositoryError
 from runner.model.identity import Identity
-from runner.repo import git
 from runner.repo.git import run_git
 from runner.repo.layout import (
     READ_ENVIRONMENT,
@@ -71,7 +70,7 @@ class Source:
         """Where it is, as printable text."""
         return shown(self.path)
 
-    def user(self, effective_uid: int) -> git.Identity | None:
+    def user(self, effective_uid: int) -> Identity | None:
         """Whom git has to become to work here; None if that is who we are."""
         return git_user(self.owner, effective_uid)
 
@@ -105,7 +104,7 @@ def inspect_source(path: str, base: str = "", *, effective_uid: int) -> Source:
     return _described(layout, refs, base, owner, user)
 
 
-def _described(layout: Layout, refs: _Refs, base: str, owner: Identity, user: git.Identity | None) -> Source:
+def _described(layout: Layout, refs: _Refs, base: str, owner: Identity, user: Identity | None) -> Source:
     head, start, attributes, modules = _objects(layout, base, user)
     if start is None:
         raise _no_base(layout, refs, base, has_head=head is not None)
@@ -143,7 +142,7 @@ def _check_base(base: str) -> None:
         raise RepositoryError(f"the base {shown(base[:80])} is not a revision: control characters or too long")
 
 
-def _refuse_partial_clone(layout: Layout, user: git.Identity | None) -> None:
+def _refuse_partial_clone(layout: Layout, user: Identity | None) -> None:
     try:
         packs = [entry.name for entry in os.scandir(layout.common_dir / "objects" / "pack")]
     except FileNotFoundError:
@@ -161,7 +160,7 @@ def _refuse_partial_clone(layout: Layout, user: git.Identity | None) -> None:
         )
 
 
-def _refs(layout: Layout, user: git.Identity | None) -> _Refs:
+def _refs(layout: Layout, user: Identity | None) -> _Refs:
     places = ["refs/heads", "refs/tags", *([_CLONES] if layout.bare else [])]
     said = _ask(layout, ["for-each-ref", "--format=%(objectname) %(HEAD)%(refname)", *places], user)
     head, branches, tags, remote = "", {}, {}, {}
@@ -180,7 +179,7 @@ def _refs(layout: Layout, user: git.Identity | None) -> _Refs:
     return _Refs(head_branch=head, branches={**remote, **branches}, tags=tags)
 
 
-def _objects(layout: Layout, base: str, user: git.Identity | None) -> tuple[_Object | None, ...]:
+def _objects(layout: Layout, base: str, user: Identity | None) -> tuple[_Object | None, ...]:
     """HEAD's commit; the base's commit, `.gitattributes` and `.gitmodules`; None for what is not there."""
     found: tuple[_Object | None, ...] = ()
     for name in [base or "HEAD", *([f"{_CLONES}{base}"] if layout.bare and base else [])]:
@@ -228,7 +227,7 @@ def _no_base(layout: Layout, refs: _Refs, base: str, *, has_head: bool) -> Repos
     )
 
 
-def _object_dirs(layout: Layout, user: git.Identity | None) -> tuple[Path, ...]:
+def _object_dirs(layout: Layout, user: Identity | None) -> tuple[Path, ...]:
     own = layout.common_dir / "objects"
     if not os.path.lexists(own / "info" / "alternates"):
         return (own,)
@@ -249,7 +248,7 @@ def _shallow(layout: Layout) -> tuple[str, ...]:
     return tuple(line for line in lines if _HEX.fullmatch(line))
 
 
-def _ask(layout: Layout, argv: list[str], user: git.Identity | None, stdin: bytes | None = None) -> bytes:
+def _ask(layout: Layout, argv: list[str], user: Identity | None, stdin: bytes | None = None) -> bytes:
     said = run_git(argv, git_dir=layout.git_dir, stdin=stdin, environment=READ_ENVIRONMENT, user=user, check=False)
     if said.exit_code != 0:
         raise unreadable(layout.path, reason_of(said))

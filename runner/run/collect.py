@@ -5,17 +5,11 @@ The host reads two files that the collector wrote, and never anything that the a
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 
 from runner.clock import Clock
-from runner.errors import EngineError
-from runner.escape import escape_text
 from runner.model.events import Phase
-from runner.model.identity import Identity
 from runner.model.result import BranchResult, CommitSummary, GateResult
-from runner.model.spec import SandboxSpec
 from runner.plan import COLLECTOR_SECONDS
 from runner.repo.evidence import BranchEvidence, CollectorReport, Evidence
 from runner.repo.gates import blocked, judge
@@ -31,14 +25,11 @@ from runner.repo.quarantine import (
 )
 from runner.repo.source import Source
 from runner.repo.workspace import Workspace
+from runner.run.collector import Collector
 from runner.run.journal import Journal
-from runner.run.start import open_box
-from runner.sandbox.engine import Engine
-from runner.store.files import write_whole
 from runner.store.runs import RunPaths
 
 MAX_BRANCHES = 20
-KEPT_OUTPUT = 4096
 GIT_SECONDS = 120.0
 COLLECTOR_IDENTITY = ("Paddock", "paddock@localhost")
 
@@ -47,12 +38,8 @@ COLLECTOR_IDENTITY = ("Paddock", "paddock@localhost")
 class Collecting:
     """What collection needs to know."""
 
-    engine: Engine
-    spec: SandboxSpec
-    """The collector container's."""
     source: Source
     workspace: Workspace
-    identity: Identity
     effective_uid: int
     paths: RunPaths
     journal: Journal
@@ -86,11 +73,11 @@ class Collected:
         return self.branches[0].head if self.branches else ""
 
 
-def collect_work(collecting: Collecting) -> Collected:
-    """Everything from the collector container to the new refs. Raises `EngineError` when it cannot be done."""
+def collect_work(collecting: Collecting, collector: Collector) -> Collected:
+    """Everything from the collector's start signal to the new refs. Raises `EngineError` when it cannot be done."""
     journal, paths = collecting.journal, collecting.paths
     with journal.phase(Phase.COLLECT):
-        run_collector(collecting)
+        collector.collect(paths, collector_request(collecting))
         report = read_report(paths.collector_out)
         keep_bundle(paths.collector_out / BUNDLE_NAME, paths.bundle)
         quarantine = open_quarantine(collecting)
@@ -107,29 +94,6 @@ def collect_work(collecting: Collecting) -> Collected:
     for note in report.notes:
         journal.notice(note)
     return described(evidence, gates, refs, report)
-
-
-def run_collector(collecting: Collecting) -> None:
-    """The collector container, from its request to its end. Raises `EngineError` when it does not end well."""
-    paths = collecting.paths
-    paths.collector_in.mkdir(mode=0o755, exist_ok=True)
-    paths.collector_in.chmod(0o755)
-    paths.collector_out.mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        os.chown(paths.collector_out, collecting.identity.uid, collecting.identity.gid)
-    write_whole(paths.collector_in / "collect.json", json.dumps(collector_request(collecting)), mode=0o644)
-    with open_box(collecting.engine, collecting.spec, {}) as box:
-        if differences := box.differences():
-            raise EngineError("The engine did not apply the collector as planned: " + "; ".join(differences))
-        output = box.attach()
-        box.start()
-        ended = box.wait(COLLECTOR_SECONDS)
-        if ended is None:
-            box.signal("SIGKILL")
-            raise EngineError(f"The collector did not end within {COLLECTOR_SECONDS:g} s.")
-        if ended.code != 0:
-            tail = b"".join(piece.data for piece in output)[-KEPT_OUTPUT:]
-            raise EngineError(f"The collector failed ({ended.code}): {escape_text(tail.strip())}")
 
 
 def collector_request(collecting: Collecting) -> dict[str, object]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future
 from contextlib import ExitStack
 
-from runner.errors import RefusedError
+from runner.errors import ContainerGoneError, RefusedError
 from runner.model.events import Phase
 from runner.model.result import RunResult
 from runner.model.task import Task
@@ -13,7 +14,8 @@ from runner.plan import collector_spec, plan_sandbox, sandbox_etc
 from runner.repo.urls import is_url, parse_url
 from runner.repo.workspace import Workspace, prepare_workspace
 from runner.run.agent_log import AgentLog
-from runner.run.attempt import Attempt, collect_attempt
+from runner.run.attempt import Attempt, collect_attempt, place_of_collector
+from runner.run.collector import Collector, collector_beside, open_collector
 from runner.run.finish import finish_run
 from runner.run.host import Host
 from runner.run.journal import Journal, remembered
@@ -97,11 +99,22 @@ def carry_out(attempt: Attempt) -> RunResult:
     """Everything with an effect. Whatever fails, what the agent left is collected and what was started is removed."""
     with remembered(attempt.errors):
         workspace = open_workspace(attempt)
-        with remembered(attempt.errors):
-            let_the_agent_work(attempt)
-        if attempt.began:
-            collect_attempt(attempt, workspace)
+        if not attempt.host.cancellation.requested:
+            with collector_beside(place_of_collector(attempt)) as beside:
+                with remembered(attempt.errors):
+                    let_the_agent_work(attempt, beside)
+                if attempt.began:
+                    collect(attempt, workspace, beside.result())
     return finish_run(attempt)
+
+
+def collect(attempt: Attempt, workspace: Workspace, collector: Collector) -> None:
+    """Collect; with a new collector when the waiting one has gone, as it does when the engine restarts."""
+    try:
+        collect_attempt(attempt, workspace, collector)
+    except ContainerGoneError:
+        with open_collector(place_of_collector(attempt)) as another:
+            collect_attempt(attempt, workspace, another)
 
 
 def open_workspace(attempt: Attempt) -> Workspace:
@@ -139,16 +152,18 @@ def open_caches(attempt: Attempt) -> None:
                 os.chown(mount.source, attempt.prepared.identity.uid, attempt.prepared.identity.gid)
 
 
-def let_the_agent_work(attempt: Attempt) -> None:
-    """Sandbox, agent, stop: the container is removed when this returns, whatever happened."""
+def let_the_agent_work(attempt: Attempt, beside: Future[Collector]) -> None:
+    """Sandbox, agent, stop: the sandbox is removed when this returns, whatever happened.
+
+    The agent begins only when there is a collector for its work.
+    """
     host, journal, prepared = attempt.host, attempt.journal, attempt.prepared
-    if host.cancellation.requested:
-        return
     with ExitStack() as removal:
         with journal.phase(Phase.SANDBOX):
             started = removal.enter_context(
                 start_sandbox(host.engine, attempt.spec, prepared.secrets, attempt.paths.control, host.clock)
             )
+            beside.result()
         with journal.phase(Phase.AGENT), open_log(attempt) as log:
             attempt.began = True
             started.go()

@@ -14,7 +14,8 @@ from runner.model.task import Task
 from runner.plan import ImageSettings
 from runner.repo.source import inspect_source
 from runner.repo.workspace import Workspace
-from runner.run.attempt import Attempt, collect_attempt
+from runner.run.attempt import Attempt, collect_attempt, place_of_collector
+from runner.run.collector import open_collector
 from runner.run.finish import finish_run
 from runner.run.host import Host, agent_identity
 from runner.run.journal import Journal, remembered
@@ -62,13 +63,12 @@ def end_orphan(row: RunRow, paths: RunPaths, host: Host) -> RunResult:
     """
     exited = kill_sandbox(paths.id, host)
     attempt = attempt_on_disk(row, paths, host)
-    for folder in (paths.collector_out, paths.quarantine):
-        remove_tree(folder)
+    remove_tree(paths.quarantine)
     attempt.supervised = Supervised(exit=exited, stopped=Outcome.CANCELLED, seconds=0.0, output=0)
     if attempt.workspace is not None:
         attempt.began = True
-        with remembered(attempt.errors):
-            collect_attempt(attempt, attempt.workspace)
+        with remembered(attempt.errors), open_collector(place_of_collector(attempt)) as collector:
+            collect_attempt(attempt, attempt.workspace, collector)
     return finish_run(attempt)
 
 

@@ -13,7 +13,7 @@ from runner.sandbox.control import Handshake, listen
 from runner.sandbox.engine import Box, Engine, Exit, Output
 from runner.sandbox.proof import parse_proof, shortfalls
 
-PROOF_SECONDS = 60.0
+REPORT_SECONDS = 60.0
 POLL_SECONDS = 0.2
 NO_PYTHON = 127
 
@@ -59,14 +59,19 @@ def open_box(engine: Engine, spec: SandboxSpec, secrets: Mapping[str, str]) -> I
 
 
 def _prove(spec: SandboxSpec, box: Box, handshake: Handshake, clock: Clock) -> None:
-    end = clock.monotonic() + PROOF_SECONDS
+    if found := shortfalls(spec, parse_proof(await_report(spec, box, handshake, clock))):
+        raise UnenforceableError("The kernel does not hold what the policy says:\n  " + "\n  ".join(found))
+
+
+def await_report(spec: SandboxSpec, box: Box, handshake: Handshake, clock: Clock) -> bytes:
+    """The line with which a container's first process reports. Raises `EngineError` when it ends or is silent."""
+    end = clock.monotonic() + REPORT_SECONDS
     while (line := handshake.receive(POLL_SECONDS)) is None:
         if (ended := box.wait(0.01)) is not None:
             raise _no_start(spec, ended)
         if clock.monotonic() > end:
-            raise EngineError("The sandbox's first process did not report within a minute.")
-    if found := shortfalls(spec, parse_proof(line)):
-        raise UnenforceableError("The kernel does not hold what the policy says:\n  " + "\n  ".join(found))
+            raise EngineError(f"The first process of the {spec.role.value} did not report within a minute.")
+    return line
 
 
 def _no_start(spec: SandboxSpec, ended: Exit) -> EngineError | UnenforceableError:
@@ -76,4 +81,4 @@ def _no_start(spec: SandboxSpec, ended: Exit) -> EngineError | UnenforceableErro
             hint="Install python3 in the image, or use the base image (leave --image out).",
         )
     detail = f": {ended.error}" if ended.error else f" with exit code {ended.code}"
-    return EngineError(f"The sandbox's first process ended before the agent was started{detail}.")
+    return EngineError(f"The first process of the {spec.role.value} ended before it reported{detail}.")

@@ -1,4 +1,4 @@
-"""The host's end of the handshake: one Unix socket that one shim may talk to once, before the agent starts."""
+"""The host's end of a handshake: one Unix socket on which one container's first process reports, once, and waits."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import EngineError
+from runner.plan import CONTROL_SOCKET
 from runner.sandbox.proof import MAX_PROOF
-
-SOCKET_NAME = "launch.sock"
 
 
 class Handshake:
@@ -23,7 +22,7 @@ class Handshake:
         self._peer: socket.socket | None = None
 
     def receive(self, deadline: float) -> bytes | None:
-        """The shim's line, or `None` when none came within `deadline` seconds. Never more than `MAX_PROOF` bytes."""
+        """The line that came, or `None` when none came within `deadline` seconds. Never more than `MAX_PROOF` bytes."""
         end = time.monotonic() + deadline
         try:
             self._listener.settimeout(max(deadline, 0.001))
@@ -40,12 +39,12 @@ class Handshake:
         return line
 
     def go(self) -> None:
-        """Let the agent start. Raises `EngineError` when the sandbox has gone."""
+        """Let it go on. Raises `EngineError` when the container has gone."""
         try:
             if self._peer is not None:
                 self._peer.sendall(b"go\n")
         except OSError as error:
-            raise EngineError("The sandbox ended before its agent could be started.") from error
+            raise EngineError("The container ended before it could be told to go on.") from error
 
     def close(self) -> None:
         """Close both ends."""
@@ -56,19 +55,19 @@ class Handshake:
 
 @contextlib.contextmanager
 def listen(folder: Path) -> Iterator[Handshake]:
-    """A handshake on `folder/launch.sock`. The folder is mounted into one sandbox and seen by no other."""
+    """A handshake on a socket in `folder`, which is mounted into one container and seen by no other."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # A socket's address holds 108 bytes and state directories can be deep: bind through the folder's descriptor.
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     handshake = Handshake(listener)
     try:
-        listener.bind(f"/proc/self/fd/{handle}/{SOCKET_NAME}")
+        listener.bind(f"/proc/self/fd/{handle}/{CONTROL_SOCKET}")
         # The agent's uid has to be able to connect; only this run's sandbox sees the folder.
-        (folder / SOCKET_NAME).chmod(0o666)
+        (folder / CONTROL_SOCKET).chmod(0o666)
         listener.listen(1)
         yield handshake
     finally:
         handshake.close()
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(SOCKET_NAME, dir_fd=handle)
+            os.unlink(CONTROL_SOCKET, dir_fd=handle)
         os.close(handle)

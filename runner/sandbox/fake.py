@@ -17,6 +17,7 @@ from typing import Any
 
 from runner.errors import ContainerGoneError, EngineError, ImageError
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, Role, SandboxSpec
+from runner.plan import CONTROL_SOCKET
 from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Usage
 
 GIB = 2**30
@@ -42,6 +43,11 @@ class Killed(BaseException):
 
 Program = Callable[["FakeBox"], int]
 """A scripted program: gets its box, returns its exit code."""
+
+
+def _not_found(box: FakeBox) -> int:
+    box.write(f"paddock: {box.spec.argv[0]}: command not found\n".encode(), 2)
+    return 127
 
 
 class FakeEngine:
@@ -230,33 +236,40 @@ class FakeBox:
 
     def _main(self) -> int:
         if self.spec.role is Role.COLLECTOR:
-            return self._engine.programs["collector"](self)
-        if not self._confirmed():
+            confirmed, program = self._confirmed("/paddock/in", b"ready"), self._engine.programs["collector"]
+        else:
+            confirmed = self._confirmed("/paddock/control", json.dumps(fake_proof(self.spec)).encode())
+            program = self._engine.programs.get(self.spec.argv[0], _not_found)
+        if not confirmed:
             self.write(b"paddock: no word from the host\n", 2)
             return 125
-        program = self._engine.programs.get(self.spec.argv[0])
-        if program is None:
-            self.write(f"paddock: {self.spec.argv[0]}: command not found\n".encode(), 2)
-            return 127
         return program(self)
 
-    def _confirmed(self) -> bool:
-        """The shim's part of the handshake."""
+    def _confirmed(self, folder: str, report: bytes) -> bool:
+        """The first process's part of the handshake; true at once where there is nobody to talk to."""
         try:
             # Through a descriptor: a socket's address holds 108 bytes only.
-            handle = os.open(self.path("/paddock/control"), os.O_RDONLY | os.O_DIRECTORY)
+            handle = os.open(self.path(folder), os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             return True
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
-            control.settimeout(10)
             try:
-                control.connect(f"/proc/self/fd/{handle}/launch.sock")
-                control.sendall(json.dumps(fake_proof(self.spec)).encode() + b"\n")
-                return control.recv(16) == b"go\n"
+                control.connect(f"/proc/self/fd/{handle}/{CONTROL_SOCKET}")
+                control.sendall(report + b"\n")
+                return self._received(control) == b"go\n"
             except OSError:
                 return False
             finally:
                 os.close(handle)
+
+    def _received(self, control: socket.socket) -> bytes:
+        control.settimeout(0.05)
+        while True:
+            self._end_if_killed()
+            try:
+                return control.recv(16)
+            except TimeoutError:
+                continue
 
     def _end_if_killed(self) -> None:
         if self._ending is not None:

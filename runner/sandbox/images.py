@@ -164,7 +164,7 @@ class ImageStore:
     def _find(self, name: str) -> ImageRef | None:
         with image_door(f"inspect {name}"):
             try:
-                return ImageRef(name=name, id=self._client.inspect_image(name)["Id"])  # type: ignore[no-untyped-call]
+                return ImageRef(name=name, id=self._client.inspect_image(name)["Id"])
             except ImageNotFound:
                 return None
 

@@ -1,4 +1,4 @@
-"""The contract of `Engine` and `Box`: one suite for the real engine and for the fake one, so that the fake cannot lie."""
+"""The contract of `Engine` and `Box`: one suite for both engines, so that the fake one cannot lie."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from runner.errors import ContainerGoneError, EngineError, ImageError
 from runner.model.spec import ImageRef
 from runner.sandbox.control import listen
-from runner.sandbox.engine import Box, Exit, Output
+from runner.sandbox.engine import Box, Exit, Found, Output
 from runner.sandbox.proof import parse_proof, shortfalls
 from tests.contract.conftest import Bench
 from tests.contract.programs import EVERY_BYTE, SHARED, numbers
@@ -347,17 +347,23 @@ def test_a_container_that_is_opened_by_its_id_can_be_ended_and_removed(bench: Be
 
 def test_a_container_is_found_by_run_and_by_state_through_all_of_its_life(bench: Bench) -> None:
     box = bench.create("sleep")
-    seen = []
-    for act in (lambda: None, lambda: started(box), lambda: (box.signal("SIGKILL"), ended(box))):
-        act()
-        (found,) = bench.engine.find(run=bench.run)
-        assert bench.engine.find(state=bench.state) == [found]
-        assert bench.engine.find(run=bench.run, state=bench.state) == [found]
-        assert found in bench.engine.find()
-        seen.append(found.running)
 
-    assert seen == [False, True, False]
-    assert (found.id, found.name, found.run, found.role) == (box.id, f"paddock-{bench.run}-0", bench.run, "sandbox")
+    def found() -> Found:
+        (one,) = bench.engine.find(run=bench.run)
+        assert bench.engine.find(state=bench.state) == [one]
+        assert bench.engine.find(run=bench.run, state=bench.state) == [one]
+        assert one in bench.engine.find()
+        return one
+
+    created = found()
+    started(box)
+    running = found()
+    box.signal("SIGKILL")
+    ended(box)
+
+    assert (created.id, created.name, created.role) == (box.id, f"paddock-{bench.run}-0", "sandbox")
+    assert created.run == bench.run
+    assert [created.running, running.running, found().running] == [False, True, False]
 
 
 def test_other_runs_and_other_states_are_not_found(bench: Bench) -> None:

@@ -7,8 +7,10 @@ import os
 import shlex
 import signal
 import subprocess
+import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 from docker import APIClient
@@ -94,10 +96,8 @@ def sort_lines(text: str) -> dict[str, list[str]]:
 
 def build_image(client: APIClient, dockerfile: str, base: str) -> str:
     """An image of the attacker's; the caller removes it."""
-    from io import BytesIO
-
-    lines = client.build(fileobj=BytesIO(dockerfile.format(base=base).encode()), rm=True, forcerm=True, decode=True)
-    said = list(lines)
-    found = [line["aux"]["ID"] for line in said if "aux" in line]
-    assert found, said
-    return str(found[-1])
+    name = f"paddock-test:{uuid.uuid4().hex[:12]}"
+    file = BytesIO(dockerfile.format(base=base).encode())
+    said = list(client.build(fileobj=file, tag=name, rm=True, forcerm=True, decode=True))
+    assert not [line for line in said if "error" in line], said
+    return name

@@ -79,6 +79,7 @@ class Stage:
             "USER_REPO": str(self.user),
             "PRIVATE_COMMIT": git(self.private, "rev-parse", "HEAD"),
             "STASH_BLOB": git(self.user, "rev-parse", "refs/stash:file"),
+            "START": git(self.user, "rev-parse", "main"),
         }
 
     def clone(self) -> Path:

@@ -124,7 +124,7 @@ def test_the_attack_succeeds_in_an_open_setup(case: Case, arena: Arena) -> None:
     else:
         stage = arena.stage()
         trial = run_case(case, arena, stage, case.control_policy)
-        assert trial.result.outcome is Outcome.COMPLETED, trial.result
+        assert trial.result.outcome is Outcome.NO_CHANGES, trial.result
         assert [line for line in control.prints if line not in trial.log()] == []
     for listener in control.reaches:
         assert b"control" in wait_for(arena.heard, listener)

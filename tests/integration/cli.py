@@ -59,7 +59,6 @@ class Paddock:
 
     def popen(self, *argv: str | Path) -> subprocess.Popen[str]:
         """A command under way."""
-        identity = {"user": self.user, "group": self.user, "extra_groups": self.groups} if self.user else {}
         return subprocess.Popen(
             [self.python, "-m", "runner", *map(str, argv)],
             cwd=self.folder,
@@ -68,7 +67,9 @@ class Paddock:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            **identity,  # type: ignore[arg-type]
+            user=self.user,
+            group=self.user,
+            extra_groups=self.groups if self.user else None,
         )
 
     def __call__(self, *argv: str | Path) -> Done:

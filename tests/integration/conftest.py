@@ -9,6 +9,7 @@ import pytest
 from docker import APIClient
 
 from tests.integration.cli import Paddock
+from tests.integration.library import Library
 from tests.unit.repo.sources import make_repository
 
 
@@ -18,6 +19,14 @@ def paddock(state_dir: Path, tmp_path: Path, docker_client: APIClient) -> Iterat
     yield Paddock(state=state_dir, folder=tmp_path)
     left = docker_client.containers(all=True, filters={"label": f"paddock.state={state_dir}"})
     assert [container["Names"] for container in left] == []
+
+
+@pytest.fixture
+def library(state_dir: Path, tmp_path: Path) -> Iterator[Library]:
+    """Paddock without a process of its own."""
+    library = Library(state_dir, tmp_path)
+    yield library
+    library.close()
 
 
 @pytest.fixture

@@ -15,6 +15,11 @@ def syscall(number, *arguments):
     return name_of(ctypes.get_errno()) if result < 0 else "ok"
 
 
+def reach(number, *arguments):
+    """Whether a call is stopped on its way; what the kernel then says of it differs from machine to machine."""
+    return "stopped" if syscall(number, *arguments) == "EPERM" else "reached the kernel"
+
+
 def attempt(action):
     """`ok`, or the name of the error."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runner.errors import EngineError, RefusedError, UsageError
@@ -146,7 +147,11 @@ def test_a_cancelled_agents_work_is_collected(fake: FakeHost) -> None:
 
 
 def test_a_collector_that_fails_leaves_the_workspace_for_another_try(fake: FakeHost) -> None:
-    fake.engine.programs["collector"] = lambda box: box.write(b"no\x1b[31m space") or 1
+    def fails(box: FakeBox) -> int:
+        box.write(b"no\x1b[31m space")
+        return 1
+
+    fake.engine.programs["collector"] = fails
     result = run_task(fake.task(commits), fake.host())
     assert (result.outcome, result.exit_code) == (Outcome.ENGINE_FAILED, 40)
     assert r"The collector failed (1): no\x1b[31m space" in result.reason
@@ -154,7 +159,11 @@ def test_a_collector_that_fails_leaves_the_workspace_for_another_try(fake: FakeH
 
 
 def test_a_sandbox_that_the_engine_did_not_apply_is_refused_before_the_agent(fake: FakeHost) -> None:
-    began: list[int] = []
+    began: list[FakeBox] = []
+
+    def begins(box: FakeBox) -> int:
+        began.append(box)
+        return 0
 
     class Lenient(FakeBox):
         def differences(self) -> list[str]:
@@ -167,7 +176,7 @@ def test_a_sandbox_that_the_engine_did_not_apply_is_refused_before_the_agent(fak
             return box
 
     fake.engine = LenientEngine({"collector": collect_here})
-    result = run_task(fake.task(lambda _: began.append(1) or 0), fake.host())
+    result = run_task(fake.task(begins), fake.host())
     assert (result.outcome, result.exit_code, began) == (Outcome.REFUSED, 30, [])
     assert "PidsLimit" in result.reason
 
@@ -200,7 +209,7 @@ def test_a_name_may_be_used_again_once_its_run_is_over(fake: FakeHost) -> None:
     ],
 )
 def test_bad_input_is_refused_before_a_run_exists(
-    fake: FakeHost, details: dict[str, object], error: type[Exception], says: str
+    fake: FakeHost, details: dict[str, Any], error: type[Exception], says: str
 ) -> None:
     with pytest.raises(error, match=says):
         run_task(fake.task(**details), fake.host())

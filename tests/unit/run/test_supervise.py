@@ -61,6 +61,16 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+def says(data: bytes, code: int = 0) -> Callable[[FakeBox], int]:
+    """A program that prints and ends."""
+
+    def program(box: FakeBox) -> int:
+        box.write(data)
+        return code
+
+    return program
+
+
 def forever(box: FakeBox) -> int:
     while True:
         box.sleep(0.05)
@@ -72,7 +82,7 @@ def stubborn(box: FakeBox) -> int:
 
 
 def test_an_agent_that_ends_by_itself_keeps_its_exit_code(bench: Bench) -> None:
-    done = bench.run(lambda box: box.write(b"hello") or 7)
+    done = bench.run(says(b"hello", 7))
     assert (done.exit.code if done.exit else None, done.stopped) == (7, None)
     assert bench.log_path.read_bytes() == b"hello"
 
@@ -117,7 +127,7 @@ def test_a_flood_is_cut_at_the_limit_marked_and_killed_without_grace(bench: Benc
 
 
 def test_an_agent_that_prints_too_much_and_ends_at_once_is_still_found_out(bench: Bench) -> None:
-    done = bench.run(lambda box: box.write(b"x" * 200) or 0, output="100B")
+    done = bench.run(says(b"x" * 200), output="100B")
     assert done.stopped is Outcome.OUTPUT_EXCEEDED
 
 
@@ -158,5 +168,9 @@ def test_a_secret_is_masked_in_the_log_also_across_pieces(bench: Bench) -> None:
 
 
 def test_the_peaks_of_a_run_are_the_engines_numbers(bench: Bench) -> None:
-    peaks = bench.run(lambda box: box.sleep(0.4) or 0).peaks
+    def takes_a_while(box: FakeBox) -> int:
+        box.sleep(0.4)
+        return 0
+
+    peaks = bench.run(takes_a_while).peaks
     assert (peaks.memory, peaks.pids) == (2**30, 1)

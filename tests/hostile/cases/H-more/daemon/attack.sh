@@ -1,4 +1,4 @@
-cat >/tmp/daemon.py <<'X'
+daemon='
 import os, time
 for _ in range(40):
     for path in (os.environ["CANARY"], "/workspace/late.txt"):
@@ -7,7 +7,7 @@ for _ in range(40):
         except OSError:
             pass
     time.sleep(0.1)
-X
-for n in 1 2 3; do setsid nohup python3 /tmp/daemon.py >/dev/null 2>&1 </dev/null & done
+'
+for n in 1 2 3; do setsid nohup python3 -c "$daemon" >/dev/null 2>&1 </dev/null & done
 sleep 0.5
 echo planted

@@ -1,1 +1,1 @@
-print("delete-module:", syscall(176, b"paddock_absent", 0))
+print("delete-module:", reach(176, b"paddock_absent", 0))

@@ -1,1 +1,1 @@
-print("finit-module:", syscall(313, -1, b"", 0))
+print("finit-module:", reach(313, -1, b"", 0))

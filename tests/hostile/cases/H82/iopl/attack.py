@@ -1,1 +1,1 @@
-print("iopl:", syscall(172, 3))
+print("iopl:", reach(172, 3))

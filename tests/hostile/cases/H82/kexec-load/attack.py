@@ -1,1 +1,1 @@
-print("kexec-load:", syscall(246, 0, 99, 0, 1))
+print("kexec-load:", reach(246, 0, 99, 0, 1))

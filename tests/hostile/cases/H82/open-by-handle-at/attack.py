@@ -1,1 +1,1 @@
-print("open-by-handle-at:", syscall(304, -100, b"\0" * 64, 0))
+print("open-by-handle-at:", reach(304, -100, b"\0" * 64, 0))

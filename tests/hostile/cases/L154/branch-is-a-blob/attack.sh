@@ -1,2 +1,3 @@
-git rev-parse HEAD:file >.git/refs/heads/main
+blob=$(git rev-parse HEAD:file)
+echo "$blob" >.git/refs/heads/main
 echo planted

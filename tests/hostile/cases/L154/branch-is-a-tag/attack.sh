@@ -1,3 +1,4 @@
 git tag -a t -m t
-git rev-parse refs/tags/t >.git/refs/heads/main
+tag=$(git rev-parse refs/tags/t)
+echo "$tag" >.git/refs/heads/main
 echo planted

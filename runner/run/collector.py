@@ -1,0 +1,93 @@
+"""The collector container: started beside the sandbox, told to begin only when the agent is dead.
+
+Its image, its limits and its mounts are proved before there is work that depends on them, and the agent's
+end is not followed by the start of another container. Until it is told to go, it has looked at nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from runner.clock import Clock
+from runner.errors import ContainerGoneError, EngineError
+from runner.escape import escape_text
+from runner.model.identity import Identity
+from runner.model.spec import SandboxSpec
+from runner.plan import COLLECTOR_SECONDS
+from runner.run.start import await_report, open_box
+from runner.sandbox.control import Handshake, listen
+from runner.sandbox.engine import Box, Engine, Output
+from runner.store.files import write_whole
+from runner.store.runs import RunPaths
+from runner.store.tree import remove_tree
+
+READY = b"ready\n"
+KEPT_OUTPUT = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collector:
+    """A collector container that waits for `go`."""
+
+    box: Box
+    output: Iterator[Output]
+    handshake: Handshake
+
+    def collect(self, paths: RunPaths, request: Mapping[str, object]) -> None:
+        """Have it collect as `request` says. Raises `EngineError` when it does not end well, and in time."""
+        write_whole(paths.collector_in / "collect.json", json.dumps(request), mode=0o644)
+        try:
+            self.handshake.go()
+        except EngineError as error:
+            raise ContainerGoneError("The waiting collector has gone.") from error
+        ended = self.box.wait(COLLECTOR_SECONDS)
+        if ended is None:
+            self.box.signal("SIGKILL")
+            raise EngineError(f"The collector did not end within {COLLECTOR_SECONDS:g} s.")
+        if ended.code != 0:
+            tail = b"".join(piece.data for piece in self.output)[-KEPT_OUTPUT:]
+            raise EngineError(f"The collector failed ({ended.code}): {escape_text(tail.strip())}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectorPlace:
+    """Where a run's collector is started, and whose files it makes."""
+
+    engine: Engine
+    spec: SandboxSpec
+    paths: RunPaths
+    identity: Identity
+    clock: Clock
+
+
+@contextmanager
+def open_collector(place: CollectorPlace) -> Iterator[Collector]:
+    """Start a collector as far as its report that it is ready; it is removed when the scope ends."""
+    paths = place.paths
+    remove_tree(paths.collector_out)
+    paths.collector_in.mkdir(mode=0o755, exist_ok=True)
+    paths.collector_in.chmod(0o755)
+    paths.collector_out.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(paths.collector_out, place.identity.uid, place.identity.gid)
+    with listen(paths.collector_in) as handshake, open_box(place.engine, place.spec, {}) as box:
+        if differences := box.differences():
+            raise EngineError("The engine did not apply the collector as planned: " + "; ".join(differences))
+        output = box.attach()
+        box.start()
+        if await_report(place.spec, box, handshake, place.clock) != READY:
+            raise EngineError("The collector did not report that it is ready.")
+        yield Collector(box=box, output=output, handshake=handshake)
+
+
+@contextmanager
+def collector_beside(place: CollectorPlace) -> Iterator[Future[Collector]]:
+    """Start a collector while the caller does something else; the future raises what its start raised."""
+    with ExitStack() as scope, ThreadPoolExecutor(max_workers=1, thread_name_prefix="collector") as thread:
+        future = thread.submit(lambda: scope.enter_context(open_collector(place)))
+        yield future
