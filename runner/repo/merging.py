@@ -38,14 +38,14 @@ def merge_branch(  # noqa: PLR0913 - who, where and what of one merge
 
     def git(*argv: str, check: bool = True) -> tuple[int, str, str]:
         said = run_git(argv, git_dir=git_dir, work_tree=work_tree, user=user, environment=identity, check=check)
-        return said.exit_code, said.stdout.decode("utf-8", "surrogateescape").strip(), said.stderr
+        return said.exit_code, said.stdout.decode("utf-8", "surrogateescape").rstrip(), said.stderr
 
     code, into, _ = git("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
     if code != 0:
         raise RepositoryError(
             "No branch is checked out (HEAD is detached).", hint="Check out the branch to merge into."
         )
-    _refuse_dirty(git("status", "--porcelain", "--untracked-files=all", "--ignore-submodules=none")[1])
+    _refuse_dirty(git("status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none")[1])
     code, _, _ = git("merge-base", "--is-ancestor", "HEAD", f"refs/heads/{branch}", check=False)
     how = "fast-forward" if code == 0 else "merge commit"
     if code != 0:
@@ -87,7 +87,7 @@ def author_of(git_dir: Path, home: Path, user: Identity | None) -> tuple[str, st
 
 def _refuse_dirty(status: str) -> None:
     if status:
-        lines = status.splitlines()
+        lines = [entry for entry in status.split("\0") if entry[2:3] == " "]
         shown = ", ".join(escape_text(line[3:]) for line in lines[:5])
         more = f" and {len(lines) - 5} more" if len(lines) > 5 else ""
         raise RepositoryError(f"The work tree is not clean: {shown}{more}.", hint="Commit or stash your changes first.")

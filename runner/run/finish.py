@@ -95,7 +95,7 @@ def end_of(attempt: Attempt) -> End:
         out_of_memory=ended.out_of_memory if ended else False,
         gates=collected.gates if collected else (),
         changed=bool(collected and collected.changed),
-        failure="; ".join(error.message for error in attempt.errors),
+        failure="; ".join(" ".join(filter(None, (error.message, error.hint))) for error in attempt.errors),
     )
 
 

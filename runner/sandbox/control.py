@@ -61,6 +61,8 @@ def listen(folder: Path) -> Iterator[Handshake]:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     handshake = Handshake(listener)
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(CONTROL_SOCKET, dir_fd=handle)  # that of a Paddock which died
         listener.bind(f"/proc/self/fd/{handle}/{CONTROL_SOCKET}")
         # The agent's uid has to be able to connect; only this run's sandbox sees the folder.
         (folder / CONTROL_SOCKET).chmod(0o666)

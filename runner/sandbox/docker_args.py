@@ -127,6 +127,9 @@ def _difference(key: str, asked: Any, applied: Any) -> str:
     if key == "Labels":
         missing = {name: value for name, value in asked.items() if (applied or {}).get(name) != value}
         return f"{key}: asked for {missing!r}, not applied" if missing else ""
+    if key == "Healthcheck":
+        # An image's interval stays beside the test that is off, and means nothing then.
+        asked, applied = asked["Test"], (applied or {}).get("Test")
     if key == "Ulimits":
         asked, applied = (sorted(map(str, _rows(value))) for value in (asked, applied or []))
     if key == "Mounts":

@@ -98,6 +98,6 @@ def build_image(client: APIClient, dockerfile: str, base: str) -> str:
     """An image of the attacker's; the caller removes it."""
     name = f"paddock-test:{uuid.uuid4().hex[:12]}"
     file = BytesIO(dockerfile.format(base=base).encode())
-    said = list(client.build(fileobj=file, tag=name, rm=True, forcerm=True, decode=True))
+    said = list(client.build(fileobj=file, tag=name, network_mode="none", rm=True, forcerm=True, decode=True))
     assert not [line for line in said if "error" in line], said
     return name

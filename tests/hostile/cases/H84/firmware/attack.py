@@ -1,1 +1,1 @@
-print("firmware:", print("firmware:", "ok" if os.listdir("/sys/firmware") else "a mask"))
+print("firmware:", "ok" if os.listdir("/sys/firmware") else "a mask")

@@ -1,0 +1,199 @@
+"""The command line: what it prints where, with which exit code, without an engine."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from runner.cli.listing import age, state_of
+from runner.cli.terminal import table, visible
+from runner.model.result import RunResult
+from runner.run.execute import run_task
+from runner.store.ledger import Ledger, RunRow
+from runner.store.owner import this_process
+from tests.unit.run.fake_host import FakeHost
+from tests.unit.run.test_execute import commits
+
+NOBODY = "unix:///nonexistent/engine.sock"
+
+
+def paddock(*argv: str, state: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(state.parent),
+        "PADDOCK_STATE_DIR": str(state),
+        "PADDOCK_ENGINE": NOBODY,
+        **variables,
+    }
+    command = [sys.executable, "-m", "runner", *argv]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, cwd=Path(__file__).parents[3]
+    )
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> tuple[FakeHost, RunResult]:
+    """A state directory with one finished run."""
+    fake = FakeHost(tmp_path)
+    return fake, run_task(fake.task(commits, name="fix"), fake.host())
+
+
+def test_help_loads_neither_docker_nor_pydantic() -> None:
+    script = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from runner.cli.app import app\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "print(sorted({'docker', 'pydantic', 'rich'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version_is_one_line(tmp_path: Path) -> None:
+    assert paddock("--version", state=tmp_path).stdout.startswith("paddock 0.")
+
+
+def test_an_engine_that_is_not_there_is_refused_with_how_to_start_it(tmp_path: Path) -> None:
+    fake = FakeHost(tmp_path)
+    done = paddock("run", str(fake.repository), "--", "true", state=fake.state)
+    assert (done.returncode, done.stdout) == (30, "")
+    assert NOBODY in done.stderr
+    assert "systemctl start docker" in done.stderr
+
+
+def test_json_prints_the_document_of_a_refused_run_and_nothing_else(tmp_path: Path) -> None:
+    fake = FakeHost(tmp_path)
+    done = paddock("run", str(fake.repository), "--json", "--", "true", state=fake.state)
+    document = RunResult.model_validate_json(done.stdout)
+    assert (document.outcome.value, document.exit_code, done.returncode) == ("refused", 30, 30)
+
+
+def test_plan_prints_the_spec_without_an_engine_and_leaves_no_trace(tmp_path: Path) -> None:
+    fake = FakeHost(tmp_path)
+    done = paddock("plan", str(fake.repository), "--", "make", "test", state=fake.state)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["argv"] == ["make", "test"]
+    assert not fake.state.exists()
+
+
+def test_usage_errors_exit_with_2(tmp_path: Path) -> None:
+    assert paddock("run", state=tmp_path).returncode == 2
+    assert paddock("run", ".", "--no-such-option", state=tmp_path).returncode == 2
+    assert paddock("run", ".", "--env", "NOVALUE", "--", "true", state=tmp_path).returncode == 2
+
+
+def test_a_secret_given_in_the_wrong_form_is_not_repeated(tmp_path: Path) -> None:
+    done = paddock("run", ".", "--env", "s3cr3t-v4lue", "--", "true", state=tmp_path)
+    assert "s3cr3t-v4lue" not in done.stderr
+
+
+def test_ps_lists_finished_runs_only_with_all(finished: tuple[FakeHost, RunResult]) -> None:
+    fake, result = finished
+    assert result.id not in paddock("ps", state=fake.state).stdout
+    line = next(line for line in paddock("ps", "-a", state=fake.state).stdout.splitlines() if result.id in line)
+    assert line.split()[1:5] == ["completed", "command", "offline", line.split()[4]]
+
+
+def test_ps_prints_json(finished: tuple[FakeHost, RunResult]) -> None:
+    fake, result = finished
+    rows = json.loads(paddock("ps", "-a", "--json", state=fake.state).stdout)
+    assert [(row["id"], row["name"], row["state"]) for row in rows] == [(result.id, "fix", "completed")]
+
+
+@pytest.mark.parametrize("word", ["last", "fix"])
+def test_show_finds_a_run_by_several_words(finished: tuple[FakeHost, RunResult], word: str) -> None:
+    fake, result = finished
+    done = paddock("show", word, state=fake.state)
+    assert done.stdout.startswith("completed  ")
+    assert result.branch in done.stdout
+    assert "add new.txt" in done.stdout
+
+
+def test_show_prints_the_document_as_json(finished: tuple[FakeHost, RunResult]) -> None:
+    fake, result = finished
+    assert RunResult.model_validate_json(paddock("show", result.id, "--json", state=fake.state).stdout) == result
+
+
+def test_diff_prints_a_patch_that_git_applies(finished: tuple[FakeHost, RunResult], tmp_path: Path) -> None:
+    fake, result = finished
+    patch = paddock("diff", result.id, state=fake.state).stdout
+    check = ["git", "-c", f"safe.directory={fake.repository}", "-C", str(fake.repository), "apply", "--check", "-"]
+    assert subprocess.run(check, input=patch, text=True, check=False, capture_output=True).returncode == 0
+    assert "+new" in patch
+
+
+def test_an_unknown_run_names_the_latest_ones(finished: tuple[FakeHost, RunResult]) -> None:
+    fake, result = finished
+    done = paddock("show", "nope", state=fake.state)
+    assert (done.returncode, result.id in done.stderr) == (2, True)
+
+
+def test_rm_forgets_a_run_and_leaves_its_branch(finished: tuple[FakeHost, RunResult]) -> None:
+    fake, result = finished
+    assert paddock("rm", result.id, state=fake.state).returncode == 0
+    assert list((fake.state / "runs").iterdir()) == []
+    assert result.branch in fake.branches()
+
+
+def test_merge_fast_forwards_a_clean_tree_and_refuses_a_dirty_one(finished: tuple[FakeHost, RunResult]) -> None:
+    fake, result = finished
+    (fake.repository / "README").write_text("changed\n", encoding="utf-8")
+    refused = paddock("merge", result.id, state=fake.state)
+    assert (refused.returncode, "not clean" in refused.stderr) == (30, True)
+    (fake.repository / "README").write_text("hello\n", encoding="utf-8")
+    merged = paddock("merge", result.id, state=fake.state)
+    assert (merged.returncode, merged.stdout.strip()) == (0, result.head), merged.stderr
+    assert (fake.repository / "new.txt").read_text(encoding="utf-8") == "new\n"
+
+
+def test_ps_over_ten_thousand_runs_takes_well_under_a_second(tmp_path: Path) -> None:
+    pid, started = this_process()
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        ledger._connection.execute("BEGIN")
+        for number in range(10_000):
+            run = f"2026-11-20-run-{number:04}"
+            ledger.add(
+                RunRow(
+                    id=run,
+                    repo="/srv/repo",
+                    agent="command",
+                    policy="offline",
+                    created_at="2026-11-20T12:00:00.000Z",
+                    owner_pid=pid,
+                    owner_started=started,
+                )
+            )
+        ledger._connection.execute("COMMIT")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = paddock("ps", "-a", "-n", "10000", state=tmp_path)
+    assert len(done.stdout.splitlines()) == 10_001
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (7200, "2h"), (86400 * 9, "9d")]
+)
+def test_an_age_is_told_in_one_unit(seconds: int, text: str) -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    created = datetime.fromtimestamp(now.timestamp() - seconds, UTC).isoformat()
+    assert age(created, now) == text
+
+
+def test_a_run_whose_paddock_died_is_told_apart() -> None:
+    dead = RunRow(
+        id="x", repo="/r", agent="a", policy="p", created_at="2026-11-20T12:00:00Z", owner_pid=2**22, owner_started=1
+    )
+    assert state_of(dead) == "orphaned"
+
+
+def test_hostile_text_cannot_steer_the_terminal() -> None:
+    assert visible("\x1b[2Jhi\r\nthere\tyou\r\u202egnp") == r"\x1b[2Jhi" + "\nthere   you" + r"\x0d\u202egnp"
+    assert table(("A",), [("\x1b]0;x\x07",)])[1] == r"\x1b]0;x\x07"
