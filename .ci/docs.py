@@ -15,6 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = ROOT / "tests" / "hostile"
+CASES = HOSTILE / "cases"
 PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -102,16 +103,33 @@ def settings() -> str:
 
 
 def threats() -> str:
-    """Each threat: how it is met, which cases attack it, and what they do not cover."""
-    if not (HOSTILE / "threats.toml").exists():
-        return ""
+    """Each threat: what stops it, which cases attack it, and what of it is not covered."""
     rows: list[tuple[object, ...]] = []
-    for name, threat in tomllib.loads((HOSTILE / "threats.toml").read_text()).items():
-        cases = sorted(case.name for case in (HOSTILE / "cases" / name).iterdir() if case.is_dir())
-        rows.append(
-            (threat["title"], threat["mechanism"], ", ".join(f"`{case}`" for case in cases), threat["not_covered"])
-        )
-    return table(("threat", "what stands against it", "cases", "not covered"), rows)
+    known = tomllib.loads((HOSTILE / "threats.toml").read_text())
+    for name, threat in known.items():
+        cases = attacks(name) or "every case"
+        rows.append((name, threat["title"], threat["stopped_by"], cases, threat["not_covered"] or "-"))
+    rows += [
+        (more.name, "Neighbours of these", "As above.", attacks(more.name), "-")
+        for more in sorted(CASES.glob("*-more"))
+    ]
+    return table(("", "threat", "what stops it", "cases", "not covered"), rows)
+
+
+def attacks(threat: str) -> str:
+    """The cases of one threat."""
+    return ", ".join(f"`{case.name}`" for case in sorted((CASES / threat).glob("*")) if case.is_dir())
+
+
+def attack_tests() -> str:
+    """What the other modules of the hostile suite prove: their tests' names are sentences."""
+    parts = []
+    for module in sorted(HOSTILE.glob("test_*.py")):
+        names = re.findall(r"^def test_(\w+)", module.read_text(), re.MULTILINE)
+        if module.name != "test_hostile.py":
+            sentences = "".join(f"- {name.replace('_', ' ')}\n" for name in names)
+            parts.append(f"`tests/hostile/{module.name}`:\n\n{sentences}")
+    return "\n".join(parts)
 
 
 def night_policy() -> str:
@@ -135,6 +153,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "night-policy": night_policy,
     "decisions": decisions,
     "threats": threats,
+    "attack-tests": attack_tests,
 }
 
 

@@ -6,11 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from benchmarks.measure import Finding
 from benchmarks.memory import measure_memory
 from benchmarks.one_run import measure_run
-from benchmarks.place import Place, working_place
+from benchmarks.place import Place, installed_paddock, working_place
 from benchmarks.startup import measure_startup
 from runner.model.quantities import parse_size
 
@@ -30,6 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9, help="how often each command is timed, after a warm-up")
     parser.add_argument("--runs", type=int, default=10_000, help="how many runs the ledger holds")
     parser.add_argument("--output", type=parse_size, default="5GiB", help="how much an agent prints, as in 64MiB")
+    parser.add_argument("--paddock", type=Path, default=installed_paddock(), help="the command that is measured")
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
@@ -41,7 +43,7 @@ def main() -> int:
     asked = arguments()
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs", flush=True)
     missed = False
-    with working_place() as place:
+    with working_place(asked.paddock) as place:
         for name in asked.parts or PARTS:
             for finding in PARTS[name](place, asked):
                 print(finding.line(), flush=True)

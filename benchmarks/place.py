@@ -50,10 +50,14 @@ class Place:
         return result
 
 
+def installed_paddock() -> Path:
+    """The command beside this Python."""
+    return Path(sysconfig.get_path("scripts")) / "paddock"
+
+
 @contextmanager
-def working_place() -> Iterator[Place]:
-    """A fresh place, removed afterwards. Ends the benchmark when `paddock` is not installed beside this Python."""
-    paddock = Path(sysconfig.get_path("scripts")) / "paddock"
+def working_place(paddock: Path) -> Iterator[Place]:
+    """A fresh place, removed afterwards. Ends the benchmark when there is no `paddock`."""
     if not paddock.exists():
         raise SystemExit(f"{paddock} is missing: install Paddock for {sys.executable} first (`make setup`)")
     with tempfile.TemporaryDirectory(prefix="paddock-bench.") as folder:

@@ -98,7 +98,12 @@ def examine_state(state: Path) -> Iterator[Finding]:
 
 def examine_engine(facts: EngineFacts, address: str) -> Iterator[Finding]:
     """The engine and what it can hold."""
-    yield Finding(name="engine", level=Level.OK, value=f"Docker {facts.version} (API {facts.api_version}) at {address}")
+    runc = facts.components.get("runc", "unknown")
+    yield Finding(
+        name="engine",
+        level=Level.OK,
+        value=f"Docker {facts.version} (API {facts.api_version}), runc {runc}, at {address}",
+    )
     yield Finding(name="machine", level=Level.OK, value=f"{facts.cpus} CPUs, {facts.memory // MIB} MiB")
     yield _seccomp(facts)
     yield _cgroup(facts)

@@ -324,10 +324,12 @@ def read_refs(git: bytes, request: Request, report: Report) -> Refs:
         if not ref.startswith(HEADS.encode()):
             report.stash |= ref == b"refs/stash"
             report.other_refs += request.refs.get(os.fsdecode(ref)) != os.fsdecode(sha)
-        elif (text := plain_name(ref[len(HEADS) :])) and is_id(sha, request.object_format):
-            heads[text] = sha.decode("ascii")
-        else:
+        elif not (text := plain_name(ref[len(HEADS) :])):
             report.odd(ref)
+        elif is_id(sha, request.object_format):
+            heads[text] = sha.decode("ascii")
+        else:  # cut off by a full disk, say: there may be commits that only this branch led to
+            report.problem("branch-unusable", f"the branch {text} holds no id")
     return Refs(heads, name if kind == "branch" else "", detached)
 
 

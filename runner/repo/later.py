@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import translate
+from functools import cache
 
 RUNS_LATER: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -96,10 +97,12 @@ def _expression(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(r"(?:.*/)?(?:" + "|".join(forms) + r")\Z", re.DOTALL)
 
 
-_EXPRESSIONS = tuple((kind, _expression(patterns)) for kind, patterns in RUNS_LATER)
+@cache
+def _expressions() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((kind, _expression(patterns)) for kind, patterns in RUNS_LATER)
 
 
 def runs_later(path: bytes) -> str:
     """The kind of file that `path` is, or nothing."""
     text = path.decode("utf-8", "replace").lower()
-    return next((kind for kind, expression in _EXPRESSIONS if expression.match(text)), "")
+    return next((kind for kind, expression in _expressions() if expression.match(text)), "")

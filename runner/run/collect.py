@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runner.clock import Clock
+from runner.errors import EngineError
 from runner.model.events import Phase
 from runner.model.result import BranchResult, CommitSummary, GateResult
+from runner.model.spec import Role
 from runner.plan import COLLECTOR_SECONDS
 from runner.repo.evidence import BranchEvidence, CollectorReport, Evidence
 from runner.repo.gates import blocked, judge
@@ -23,27 +24,13 @@ from runner.repo.quarantine import (
     read_report,
     receive_bundle,
 )
-from runner.repo.source import Source
 from runner.repo.workspace import Workspace
+from runner.run.attempt import Attempt
 from runner.run.collector import Collector
-from runner.run.journal import Journal
-from runner.store.runs import RunPaths
 
 MAX_BRANCHES = 20
 GIT_SECONDS = 120.0
 COLLECTOR_IDENTITY = ("Paddock", "paddock@localhost")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Collecting:
-    """What collection needs to know."""
-
-    source: Source
-    workspace: Workspace
-    effective_uid: int
-    paths: RunPaths
-    journal: Journal
-    clock: Clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,79 +60,88 @@ class Collected:
         return self.branches[0].head if self.branches else ""
 
 
-def collect_work(collecting: Collecting, collector: Collector) -> Collected:
-    """Everything from the collector's start signal to the new refs. Raises `EngineError` when it cannot be done."""
-    journal, paths = collecting.journal, collecting.paths
+def collect_attempt(attempt: Attempt, workspace: Workspace, collector: Collector) -> None:
+    """Everything from the collector's start signal to the new refs, once nothing of the agent runs any more.
+
+    Raises `EngineError` when that cannot be done; the workspace is then kept.
+    """
+    found = attempt.host.engine.find(run=attempt.paths.id)
+    if any(container.running and container.role == Role.SANDBOX for container in found):
+        raise EngineError("The sandbox could not be stopped, so its work was not touched.")
+    attempt.collected = collect_work(attempt, workspace, collector)
+
+
+def collect_work(attempt: Attempt, workspace: Workspace, collector: Collector) -> Collected:
+    """Collector, quarantine, gates, and the new refs if all of the gates let them through."""
+    journal, paths = attempt.journal, attempt.paths
     with journal.phase(Phase.COLLECT):
-        collector.collect(paths, collector_request(collecting))
+        collector.collect(paths, collector_request(attempt, workspace))
         report = read_report(paths.collector_out)
         keep_bundle(paths.collector_out / BUNDLE_NAME, paths.bundle)
-        quarantine = open_quarantine(collecting)
+        quarantine = open_quarantine(attempt)
         reception = receive_bundle(quarantine, paths.collector_out / BUNDLE_NAME, report, deadline=GIT_SECONDS)
     with journal.phase(Phase.GATES):
-        evidence = gather_evidence(quarantine, report, reception, start=collecting.workspace.start)
+        evidence = gather_evidence(quarantine, report, reception, start=workspace.start)
         gates = judge(evidence)
         if evidence.branches:
-            write_patch(quarantine, collecting.workspace.start, main_branch(evidence).head, paths.diff)
+            write_patch(quarantine, workspace.start, main_branch(evidence).head, paths.diff)
     refs: dict[str, str] = {}
     if evidence.branches and not blocked(gates):
         with journal.phase(Phase.IMPORT):
-            refs = bring_home(collecting, quarantine, report, evidence)
+            refs = name_branches(paths.id, report)
+            heads = {refs[branch.ref]: branch.head for branch in evidence.branches}
+            bring_home(attempt, workspace, quarantine, heads)
     for note in report.notes:
         journal.notice(note)
     return described(evidence, gates, refs, report)
 
 
-def collector_request(collecting: Collecting) -> dict[str, object]:
-    """What `repo/collector.py` is told; its docstring and `read_request` say what each key means."""
-    workspace, (name, email) = collecting.workspace, COLLECTOR_IDENTITY
+def collector_request(attempt: Attempt, workspace: Workspace) -> dict[str, object]:
+    """What `repo/collector.py` is told; its `read_request` says what each key means."""
+    name, email = COLLECTOR_IDENTITY
     return {
         "version": 1,
-        "object_format": collecting.source.object_format,
+        "object_format": attempt.prepared.source.object_format,
         "start": workspace.start,
         "base": workspace.base,
-        "exclude": known_commits(collecting),
+        "exclude": known_commits(workspace),
         "head_branch": workspace.head_branch,
         "refs": dict(workspace.refs),
         "max_branches": MAX_BRANCHES,
         "leftovers": True,
         "shallow": list(workspace.shallow),
         "identity": {"name": name, "email": email},
-        "commit_date": f"{int(collecting.clock.now().timestamp())} +0000",
+        "commit_date": f"{int(attempt.host.clock.now().timestamp())} +0000",
         "step_seconds": COLLECTOR_SECONDS / 4,
     }
 
 
-def known_commits(collecting: Collecting) -> list[str]:
+def known_commits(workspace: Workspace) -> list[str]:
     """Commits that the user's repository has already; a carried-along first commit is not among them."""
-    workspace = collecting.workspace
     return sorted({workspace.base, *workspace.refs.values()} - ({workspace.start} - {workspace.base}))
 
 
-def open_quarantine(collecting: Collecting) -> Quarantine:
+def open_quarantine(attempt: Attempt) -> Quarantine:
     """The bare repository that the gates look at."""
+    source = attempt.prepared.source
     return make_quarantine(
-        collecting.paths.quarantine,
-        alternates=collecting.source.object_dirs,
-        object_format=collecting.source.object_format,
-        shallow=collecting.source.shallow,
+        attempt.paths.quarantine,
+        alternates=source.object_dirs,
+        object_format=source.object_format,
+        shallow=source.shallow,
     )
 
 
-def bring_home(
-    collecting: Collecting, quarantine: Quarantine, report: CollectorReport, evidence: Evidence
-) -> dict[str, str]:
-    """The new refs in the user's repository; bundle ref -> new ref."""
-    names = name_branches(collecting.paths.id, report)
-    heads = {branch.ref: branch.head for branch in evidence.branches}
+def bring_home(attempt: Attempt, workspace: Workspace, quarantine: Quarantine, heads: dict[str, str]) -> None:
+    """The new refs (full name -> commit) in the user's repository."""
+    source = attempt.prepared.source
     import_branches(
         quarantine,
-        collecting.source.common_dir,
-        refs={names[ref]: head for ref, head in heads.items()},
-        exclude=known_commits(collecting),
-        owner=collecting.source.user(collecting.effective_uid),
+        source.common_dir,
+        refs=heads,
+        exclude=known_commits(workspace),
+        owner=source.user(attempt.host.user.uid),
     )
-    return names
 
 
 def main_branch(evidence: Evidence) -> BranchEvidence:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 
 from runner.clock import Clock
 from runner.errors import ContainerGoneError, EngineError
@@ -88,6 +89,8 @@ def open_collector(place: CollectorPlace) -> Iterator[Collector]:
 @contextmanager
 def collector_beside(place: CollectorPlace) -> Iterator[Future[Collector]]:
     """Start a collector while the caller does something else; the future raises what its start raised."""
-    with ExitStack() as scope, ThreadPoolExecutor(max_workers=1, thread_name_prefix="collector") as thread:
-        future = thread.submit(lambda: scope.enter_context(open_collector(place)))
+    with ExitStack() as scope, ThreadPoolExecutor(max_workers=2, thread_name_prefix="collector") as threads:
+        future = threads.submit(lambda: scope.enter_context(open_collector(place)))
+        # What the work is collected with is loaded while the engine starts two containers and we would only wait.
+        threads.submit(import_module, "runner.run.collect")
         yield future

@@ -14,13 +14,13 @@ from runner.plan import collector_spec, plan_sandbox, sandbox_etc
 from runner.repo.urls import is_url, parse_url
 from runner.repo.workspace import Workspace, prepare_workspace
 from runner.run.agent_log import AgentLog
-from runner.run.attempt import Attempt, collect_attempt, place_of_collector
+from runner.run.attempt import Attempt, place_of_collector
 from runner.run.collector import Collector, collector_beside, open_collector
 from runner.run.finish import finish_run
 from runner.run.host import Host
 from runner.run.journal import Journal, remembered
 from runner.run.prepare import Prepared, prepare, request_of
-from runner.run.recovery import write_recovery
+from runner.run.recovery_record import write_recovery
 from runner.run.start import start_sandbox
 from runner.run.supervise import Watched, supervise
 from runner.sandbox.engine import Box
@@ -110,6 +110,8 @@ def carry_out(attempt: Attempt) -> RunResult:
 
 def collect(attempt: Attempt, workspace: Workspace, collector: Collector) -> None:
     """Collect; with a new collector when the waiting one has gone, as it does when the engine restarts."""
+    from runner.run.collect import collect_attempt  # loaded by now: see collector_beside
+
     try:
         collect_attempt(attempt, workspace, collector)
     except ContainerGoneError:

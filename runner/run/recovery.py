@@ -1,59 +1,29 @@
-"""What another Paddock needs to finish a run whose own Paddock died, and how it does that."""
+"""Finishing a run whose own Paddock died: its sandbox is ended, its work collected, its result written."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from runner.agents.table import agent_named
 from runner.errors import EngineError, StoreError
-from runner.model.base import Record
 from runner.model.policy import Policy
 from runner.model.result import Outcome, RunResult
 from runner.model.spec import Role, SandboxSpec
 from runner.model.task import Task
 from runner.plan import ImageSettings
 from runner.repo.source import inspect_source
-from runner.repo.workspace import Workspace
-from runner.run.attempt import Attempt, collect_attempt, place_of_collector
+from runner.run.attempt import Attempt, place_of_collector
+from runner.run.collect import collect_attempt
 from runner.run.collector import open_collector
 from runner.run.finish import finish_run
 from runner.run.host import Host, agent_identity
 from runner.run.journal import Journal, remembered
 from runner.run.prepare import Prepared
+from runner.run.recovery_record import read_recovery, workspace_of
 from runner.run.supervise import Supervised
 from runner.sandbox.engine import Exit
-from runner.store.files import read_bounded, write_whole
 from runner.store.ledger import RunRow
 from runner.store.policy_files import LoadedPolicy
 from runner.store.runs import RunPaths
 from runner.store.tree import remove_tree
-
-RECOVERY_NAME = "recovery.json"
-MAX_RECOVERY = 16 * 1024 * 1024
-
-
-class Recovery(Record):
-    """The workspace as it was before the agent began, and the collector that takes it apart."""
-
-    head_branch: str
-    base: str
-    start: str
-    refs: dict[str, str]
-    shallow: tuple[str, ...]
-    collector: SandboxSpec
-
-
-def write_recovery(attempt: Attempt, workspace: Workspace) -> None:
-    """Write down what a later Paddock needs, before the agent begins."""
-    recovery = Recovery(
-        head_branch=workspace.head_branch,
-        base=workspace.base,
-        start=workspace.start,
-        refs=dict(workspace.refs),
-        shallow=workspace.shallow,
-        collector=attempt.collector,
-    )
-    write_whole(attempt.paths.collector_in / RECOVERY_NAME, recovery.model_dump_json())
 
 
 def end_orphan(row: RunRow, paths: RunPaths, host: Host) -> RunResult:
@@ -119,23 +89,4 @@ def attempt_on_disk(row: RunRow, paths: RunPaths, host: Host) -> Attempt:
         spec=spec,
         collector=recovery.collector if recovery else spec,
         workspace=workspace_of(recovery, paths) if recovery else None,
-    )
-
-
-def read_recovery(paths: RunPaths) -> Recovery | None:
-    """What was written before the agent began; `None` when the run had not got that far."""
-    path = paths.collector_in / RECOVERY_NAME
-    return Recovery.model_validate_json(read_bounded(path, MAX_RECOVERY)) if path.exists() else None
-
-
-def workspace_of(recovery: Recovery, paths: RunPaths) -> Workspace:
-    """The workspace as it was before the agent began."""
-    return Workspace(
-        path=Path(paths.workspace),
-        head_branch=recovery.head_branch,
-        base=recovery.base,
-        start=recovery.start,
-        refs=recovery.refs,
-        shallow=recovery.shallow,
-        index_copy=paths.index_copy,
     )

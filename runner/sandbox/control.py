@@ -20,23 +20,29 @@ class Handshake:
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
         self._peer: socket.socket | None = None
+        self._line = b""
 
     def receive(self, deadline: float) -> bytes | None:
-        """The line that came, or `None` when none came within `deadline` seconds. Never more than `MAX_PROOF` bytes."""
+        """The line that came, or `None` when none came within `deadline` seconds. Never more than `MAX_PROOF` bytes.
+
+        Whoever has connected, and what has come of the line, is kept for the next call.
+        """
         end = time.monotonic() + deadline
         try:
-            self._listener.settimeout(max(deadline, 0.001))
-            self._peer, _ = self._listener.accept()
-            line = b""
-            while not line.endswith(b"\n") and len(line) <= MAX_PROOF:
+            if self._peer is None:
+                self._listener.settimeout(max(deadline, 0.001))
+                self._peer, _ = self._listener.accept()
+            while not self._line.endswith(b"\n") and len(self._line) <= MAX_PROOF:
                 self._peer.settimeout(max(end - time.monotonic(), 0.001))
                 piece = self._peer.recv(65536)
                 if not piece:
+                    self._peer.close()
+                    self._peer, self._line = None, b""
                     return None
-                line += piece
+                self._line += piece
         except TimeoutError:
             return None
-        return line
+        return self._line
 
     def go(self) -> None:
         """Let it go on. Raises `EngineError` when the container has gone."""

@@ -129,7 +129,7 @@ def _difference(key: str, asked: Any, applied: Any) -> str:
         return f"{key}: asked for {missing!r}, not applied" if missing else ""
     if key == "Healthcheck":
         # An image's interval stays beside the test that is off, and means nothing then.
-        asked, applied = asked["Test"], (applied or {}).get("Test")
+        applied = {"Test": applied.get("Test")} if isinstance(applied, dict) else applied
     if key == "Ulimits":
         asked, applied = (sorted(map(str, _rows(value))) for value in (asked, applied or []))
     if key == "Mounts":

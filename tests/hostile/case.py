@@ -51,8 +51,12 @@ class Answer(Record):
     """Subjects of the collected commits, escaped."""
     keeps_workspace: bool = False
     agent_exit_code: int | None = 0
+    terminal: bool = False
+    """Whether every command is also looked at on a terminal, where no escape may come through."""
     refused: str = ""
     """Part of the message of a run that is refused before anything starts."""
+    doctor: tuple[str, ...] = ()
+    """Components whose version `paddock doctor` tells; then nothing is run."""
     within: float = 60.0
     """Seconds."""
 

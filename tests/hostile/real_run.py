@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
+import subprocess
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +98,7 @@ def leftovers(trial: Trial, client: APIClient, *, keeps_workspace: bool) -> list
     chosen = {"label": f"paddock.run={trial.result.id}"}
     found += [f"container: {row['Names']}" for row in client.containers(all=True, filters=chosen)]
     found += [f"volume: {row['Name']}" for row in client.volumes(filters=chosen)["Volumes"] or ()]
-    allowed = KEPT | ({"workspace", "recovery.json"} if keeps_workspace else {"recovery.json"})
+    allowed = KEPT | ({"workspace", "in"} if keeps_workspace else set())
     found += [f"file: {path.name}" for path in trial.paths.directory.iterdir() if path.name not in allowed]
     if keeps_workspace and not trial.paths.workspace.is_dir():
         found.append("the workspace was to be kept and is gone")
@@ -125,3 +129,26 @@ def command(*words: str) -> str:
     if done.exception is not None and not isinstance(done.exception, PaddockError | SystemExit):
         raise done.exception
     return done.output + (done.exception.message if isinstance(done.exception, PaddockError) else "")
+
+
+def on_a_terminal(words: tuple[str, ...], state: Path, home: Path) -> str:
+    """What `paddock WORDS` prints on a terminal, colours off."""
+    ours, theirs = pty.openpty()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PADDOCK_STATE_DIR": str(state),
+        "NO_COLOR": "1",
+        "TERM": "xterm",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "runner", *words], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment
+    ):
+        os.close(theirs)
+        seen = b""
+        with suppress(OSError):  # a terminal whose other end has gone is an input error, not an end of file
+            while piece := os.read(ours, 65536):
+                seen += piece
+    os.close(ours)
+    return seen.decode("utf-8", "backslashreplace")

@@ -21,12 +21,14 @@ from tests.conftest import ENGINE_ADDRESS, connect
 from tests.hostile.case import INSIDE, Case, load_cases
 from tests.hostile.open_setup import build_image, run_openly, sort_lines, type_naively
 from tests.hostile.real_run import (
+    LOOKING,
     Trial,
     changed_files,
     close,
     command,
     leftovers,
     look_at,
+    on_a_terminal,
     processes_that_name,
     real_host,
     try_it,
@@ -40,12 +42,13 @@ SOCKET = (ENGINE_ADDRESS or "unix:///var/run/docker.sock").removeprefix("unix://
 CASES = load_cases()
 BATCH = [case for case in CASES if case.file.batch]
 REFUSALS = [case for case in CASES if case.file.policy.refused]
-each = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-each_single = pytest.mark.parametrize(
-    "case",
-    [case for case in CASES if case not in BATCH + REFUSALS],
-    ids=[case.name for case in CASES if case not in BATCH + REFUSALS],
-)
+EXAMINATIONS = [case for case in CASES if case.file.policy.doctor]
+SINGLE = [case for case in CASES if case not in BATCH + REFUSALS + EXAMINATIONS]
+
+
+def each(cases: list[Case]) -> pytest.MarkDecorator:
+    """One item for each case, under its name."""
+    return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
 
 
 @dataclass(kw_only=True)
@@ -109,7 +112,7 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
 # --- where nothing stops it ---------------------------------------------------------------------------------------
 
 
-@each
+@each(CASES)
 def test_the_attack_succeeds_in_an_open_setup(case: Case, arena: Arena) -> None:
     control = case.file.control
     if control.naive is not None:
@@ -146,7 +149,7 @@ def print_openly(case: Case, arena: Arena) -> list[str]:
     group = [case]
     if case.file.batch and not image:
         group = [other for other in BATCH if other.file.control.docker == options and not other.dockerfile]
-    key = (image, *options, *(each.name for each in group))
+    key = (image, *options, *(member.name for member in group))
     if key not in arena.printed:
         stage = arena.stage()
         arena.printed[key] = run_openly(
@@ -165,7 +168,7 @@ def run_case(case: Case, arena: Arena, stage: Stage, policy: str) -> Trial:
     return try_it(host, stage.user, case.argv, policy, arena.knowledge("policy", stage), arena.image_of(case))
 
 
-@each_single
+@each(SINGLE)
 def test_a_run_survives_the_attack(case: Case, arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
     stage, expected = arena.stage(), case.file.policy
     begin = time.monotonic()
@@ -177,6 +180,8 @@ def test_a_run_survives_the_attack(case: Case, arena: Arena, monkeypatch: pytest
     assert_nothing_reached(case, arena, stage, trial)
     monkeypatch.setenv("PADDOCK_STATE_DIR", str(stage.place / "state"))
     monkeypatch.setenv("PADDOCK_ENGINE", f"unix://{SOCKET}")
+    if expected.terminal:
+        assert_no_escape_reaches_a_terminal(stage, trial, arena.home())
     assert_every_command_is_safe(stage, trial)
 
 
@@ -230,6 +235,15 @@ def assert_every_command_is_safe(stage: Stage, trial: Trial) -> None:
     assert processes_that_name(stage.place / "state") == []
 
 
+def assert_no_escape_reaches_a_terminal(stage: Stage, trial: Trial, home: Path) -> None:
+    """What a person sees who looks at the run."""
+    assert b"\x1b" in trial.paths.agent_log.read_bytes(), "there is nothing to escape"
+    for words in LOOKING:
+        seen = on_a_terminal((*words, *([trial.result.id] if words[0] != "ps" else [])), stage.place / "state", home)
+        assert seen.strip(), words
+        assert [byte for byte in ("\x1b", "\x07", "\x9b", "\x9d") if byte in seen] == [], (words, seen)
+
+
 # --- many attacks in one run --------------------------------------------------------------------------------------
 
 
@@ -245,7 +259,7 @@ def run_batch(arena: Arena) -> Trial:
     return arena.batch
 
 
-@pytest.mark.parametrize("case", BATCH, ids=[case.name for case in BATCH])
+@each(BATCH)
 def test_a_sandbox_gives_the_attack_nothing(case: Case, arena: Arena) -> None:
     printed = sort_lines("\n".join(run_batch(arena).log()))
 
@@ -264,7 +278,7 @@ def test_the_sandbox_of_many_attacks_leaves_nothing_and_changes_nothing(arena: A
 # --- before anything starts ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", REFUSALS, ids=[case.name for case in REFUSALS])
+@each(REFUSALS)
 def test_a_run_is_refused_before_anything_starts(case: Case, arena: Arena) -> None:
     stage = arena.stage()
     state = stage.place / "state"
@@ -287,3 +301,17 @@ def containers_made(client: APIClient, state: str, since: int) -> list[str]:
     filters = {"type": "container", "event": "create", "label": f"paddock.state={state}"}
     events = client.events(since=since, until=int(time.time()) + 1, filters=filters, decode=True)
     return [event["Actor"]["Attributes"]["name"] for event in events]
+
+
+@each(EXAMINATIONS)
+def test_the_doctor_tells_the_versions(case: Case, arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PADDOCK_STATE_DIR", str(arena.place / "state"))
+    monkeypatch.setenv("PADDOCK_ENGINE", f"unix://{SOCKET}")
+    version = arena.client.version()
+    versions = {row["Name"].casefold(): row["Version"] for row in version["Components"]}
+    versions |= {"git": git(arena.template.user, "version").split()[2]}
+
+    values = [finding["value"] for finding in json.loads(command("doctor", "--json"))]
+
+    for component in case.file.policy.doctor:
+        assert [value for value in values if versions[component] in value] != [], values

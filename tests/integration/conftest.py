@@ -18,6 +18,8 @@ def paddock(state_dir: Path, tmp_path: Path, docker_client: APIClient) -> Iterat
     """The command; no container of its state directory outlives the test."""
     yield Paddock(state=state_dir, folder=tmp_path)
     left = docker_client.containers(all=True, filters={"label": f"paddock.state={state_dir}"})
+    for container in left:
+        docker_client.remove_container(container["Id"], force=True)
     assert [container["Names"] for container in left] == []
 
 

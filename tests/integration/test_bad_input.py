@@ -1,4 +1,4 @@
-"""Bad input: each has a sentence of its own, ends with 30, 2 or 40, and nothing is started or left."""
+"""Bad input: each has a sentence of its own, ends with 30 (or 2 for usage), and nothing is started or left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from docker import APIClient
 
-from runner.errors import EngineError
+from runner.errors import RefusedError
 from tests.integration.cli import Paddock
 from tests.integration.library import Library
 from tests.unit.repo.sources import git
@@ -34,7 +34,7 @@ CASES = {
     "no-repository": Bad(TRUE, 30, "is not in a git repository", repo="{tmp}"),
     "a-file": Bad(TRUE, 30, "is not a directory", repo="{repo}/file"),
     "inside-dot-git": Bad(TRUE, 30, "is inside a repository's .git", repo="{repo}/.git"),
-    "remote-helper": Bad(TRUE, 30, "remote helper, which is a program", repo="ext::sh -c touch% /tmp/x"),
+    "remote-helper": Bad(TRUE, 30, "remote helper, which is a program", repo="ext::touch%20/tmp/x"),
     "unknown-scheme": Bad(TRUE, 30, "has the scheme gopher", repo="gopher://host/x"),
     "url-of-nothing": Bad(TRUE, 30, "cannot be fetched", repo="file:///nonexistent/repo.git"),
     "unknown-base": Bad(("--base", "othr", *TRUE), 30, "has no commit othr\npaddock: there is other"),
@@ -53,8 +53,8 @@ CASES = {
     "no-such-runtime": Bad(TRUE, 30, 'sandbox.runtime = "kata"', policy='[sandbox]\nruntime = "kata"'),
     "mount-missing": Bad(TRUE, 30, '"/nonexistent/data" does not exist', policy=MOUNT.format("/nonexistent/data")),
     "mount-forbidden": Bad(TRUE, 30, '"/etc" is "/etc"', policy=MOUNT.format("/etc")),
-    "bad-image-name": Bad(("--image", "--privileged", *TRUE), 40, "does not name an image"),
-    "no-such-image": Bad(("--image", "localhost:1/no/such:image", *TRUE), 40, "localhost:1/no/such:image"),
+    "bad-image-name": Bad(("--image", "--privileged", *TRUE), 30, "does not name an image"),
+    "no-such-image": Bad(("--image", "localhost:1/no/such:image", *TRUE), 30, "localhost:1/no/such:image"),
     "no-command": Bad((), 2, "There is nothing to run."),
     "unknown-agent": Bad(("--agent", "clippy", "hello"), 2, "There is no agent 'clippy'"),
     "unknown-option": Bad(("--privileged", *TRUE), 2, "No such option"),
@@ -85,7 +85,7 @@ def test_bad_input_is_told_in_its_own_words_and_starts_nothing(
     assert docker_client.containers(all=True, filters={"label": f"paddock.state={paddock.state}"}) == []
 
 
-@pytest.mark.parametrize("name", ["../../etc/x", "a\nb", "\x1b[31m", "--privileged", "é 💥", "'; rm -rf /", "x" * 300])
+@pytest.mark.parametrize("name", ["../a\n\x1b[31m; rm -rf / é💥", "--privileged", "x" * 300])
 def test_odd_characters_in_a_name_become_plain_ones(name: str, paddock: Paddock, repository: Path) -> None:
     """A name is for people: whatever it is, id, container, host name and branch are made of letters and digits."""
     done = paddock("run", repository, f"--name={name}", "--json", "--", "true")
@@ -101,8 +101,8 @@ def test_an_engine_that_is_not_running_is_told_with_how_to_start_it(paddock: Pad
     paddock.variables["PADDOCK_ENGINE"] = f"unix://{paddock.folder}/none.sock"
     done = paddock("run", repository, "--json", "--", "true")
 
-    assert (done.code, done.document["outcome"]) == (40, "engine-failed")
-    assert "No Docker engine answers." in done.document["reason"]
+    assert (done.code, done.document["outcome"]) == (30, "refused")
+    assert "No Docker engine answers at" in done.document["reason"]
     assert "systemctl start docker" in done.err
     assert not (paddock.state / "runs").exists()
 
@@ -112,7 +112,7 @@ def test_a_full_disk_is_told_before_anything_starts(
 ) -> None:
     monkeypatch.setattr("runner.run.prepare.LEAST_DISK", 2**60)  # more than any disk has
 
-    with pytest.raises(EngineError, match="is full") as caught:
+    with pytest.raises(RefusedError, match="is full") as caught:
         library.run(repository)
     assert "PADDOCK_STATE_DIR" in caught.value.hint
     assert not (state_dir / "runs").exists()

@@ -177,9 +177,7 @@ def test_merge_moves_the_branch_forward_where_that_is_possible(paddock: Paddock,
     assert (repository / "left").read_text() == "left\n"
 
 
-def test_merge_makes_a_merge_commit_where_the_branch_has_moved(
-    paddock: Paddock, repository: Path, home: Path
-) -> None:
+def test_merge_makes_a_merge_commit_where_the_branch_has_moved(paddock: Paddock, repository: Path, home: Path) -> None:
     document = paddock.run(repository, WORK)
     (repository / "meanwhile").write_text("meanwhile\n")
     mine = commit(repository, "meanwhile")

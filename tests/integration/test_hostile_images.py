@@ -26,7 +26,8 @@ VOLUME /data /workspace /tmp
 STOPSIGNAL SIGUSR1
 HEALTHCHECK --interval=1s CMD touch /workspace/health
 ENV LD_PRELOAD=/evil/none.so LD_LIBRARY_PATH=/evil GIT_DIR=/evil GIT_CONFIG_GLOBAL=/evil/config
-ENV GIT_SSH_COMMAND=/bin/false PYTHONPATH=/evil PYTHONSTARTUP=/evil/sitecustomize.py PYTHONHOME=/evil BASH_ENV=/evil/env NODE_OPTIONS=--bad
+ENV GIT_SSH_COMMAND=/bin/false PYTHONPATH=/evil
+ENV PYTHONSTARTUP=/evil/sitecustomize.py PYTHONHOME=/evil BASH_ENV=/evil/env NODE_OPTIONS=--bad
 ENV HTTPS_PROXY=http://127.0.0.1:1 HOME=/evil KEPT=kept PADDOCK_RUN=forged
 EXPOSE 80
 """
@@ -96,10 +97,14 @@ def test_an_images_own_settings_do_not_decide(paddock: Paddock, repository: Path
     assert show(repository, document["branch"], "committed") == "committed"
     assert "KEPT=kept" in log
     assert f"PADDOCK_RUN={document['id']}" in log
-    assert names & {
-        *("LD_PRELOAD", "LD_LIBRARY_PATH", "GIT_DIR", "GIT_CONFIG_GLOBAL", "GIT_SSH_COMMAND", "HTTPS_PROXY"),
-        *("PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "BASH_ENV", "NODE_OPTIONS"),
-    } == set()
+    assert (
+        names
+        & {
+            *("LD_PRELOAD", "LD_LIBRARY_PATH", "GIT_DIR", "GIT_CONFIG_GLOBAL", "GIT_SSH_COMMAND", "HTTPS_PROXY"),
+            *("PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "BASH_ENV", "NODE_OPTIONS"),
+        }
+        == set()
+    )
 
 
 @pytest.mark.parametrize("image", ["no-python", "empty"])
@@ -118,7 +123,8 @@ def test_no_volume_of_an_image_is_left_behind(
     paddock: Paddock, repository: Path, images: dict[str, str], client: APIClient
 ) -> None:
     before = {volume["Name"] for volume in client.volumes(filters={"dangling": True})["Volumes"] or ()}
-    paddock.run(repository, "echo x > /data/x", "--image", images["hostile"])
+    document = paddock.run(repository, "echo x > /data/x", "--image", images["hostile"])
     after = {volume["Name"] for volume in client.volumes(filters={"dangling": True})["Volumes"] or ()}
 
+    assert document["outcome"] == "no-changes", document["reason"]
     assert after <= before

@@ -19,9 +19,7 @@ from runner.cli.app import app
 from runner.store.policy_files import load_policy
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(
-    path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-)
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
@@ -125,8 +123,8 @@ def test_the_example_policies_say_what_they_mean_to_say(file: Path, tmp_path: Pa
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "CHANGELOG.md"])
 def test_every_file_of_ours_that_is_named_exists(name: str) -> None:
     named = [code for code in CODE.findall(FENCE.sub("", page(name))) if OWN_PATH.fullmatch(code)]
-    missing = [path for path in named if not re.search(r"NAME|THREAT|runner/_shipped", path) and not (ROOT / path).exists()]
-    assert not missing
+    ours = [path for path in named if not re.search(r"NAME|THREAT|runner/_shipped", path)]
+    assert [path for path in ours if not (ROOT / path).exists()] == []
 
 
 def test_every_exit_code_of_the_readme_is_the_table_s() -> None:
@@ -134,3 +132,10 @@ def test_every_exit_code_of_the_readme_is_the_table_s() -> None:
 
     assert "from 0 for `completed` to 40 for a failure of Docker" in page("README.md")
     assert (EXIT_CODES[Outcome.COMPLETED], EXIT_CODES[Outcome.ENGINE_FAILED]) == (0, 40)
+
+
+def test_every_attack_belongs_to_a_threat_of_the_threat_model() -> None:
+    hostile = ROOT / "tests" / "hostile"
+    threats = tomllib.loads((hostile / "threats.toml").read_text())
+    folders = {path.name for path in (hostile / "cases").iterdir() if any(path.glob("*/case.toml"))}
+    assert {name for name in folders if not name.endswith("-more")} <= set(threats)

@@ -1,3 +1,10 @@
 import subprocess
-print("CapEff:", subprocess.run(["/usr/local/bin/capgrep", "CapEff", "/proc/self/status"], stdout=subprocess.PIPE).stdout.decode().split()[1].lstrip("0") or "none")
+
+
+def gain():
+    said = subprocess.run(["/usr/local/bin/capgrep", "CapEff", "/proc/self/status"], stdout=subprocess.PIPE).stdout
+    print("CapEff:", said.decode().split()[1].lstrip("0") or "none")
+
+
+print("capability program:", attempt(gain))
 print("planted")

@@ -1,2 +1,3 @@
+work
 : >.git/refs/heads/main
 echo planted
