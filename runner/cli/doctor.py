@@ -20,7 +20,7 @@ from runner.settings import load_settings
 
 MIB = 2**20
 OLDEST_ENGINE = (20, 10)
-OLDEST_GIT = (2, 30)
+OLDEST_GIT = (2, 34)
 LITTLE_DISK = 5 * 1024 * MIB
 COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "red"}
 
@@ -69,7 +69,7 @@ def examine_git() -> Iterator[Finding]:
         level=Level.FAILED if old else Level.OK,
         value=text,
         meaning="too old to check what a sandbox gives back" if old else "",
-        advice="Install git 2.30 or newer." if old else "",
+        advice="Install git 2.34 or newer." if old else "",
     )
     yield from advisories_for("git", text)
 

@@ -34,7 +34,9 @@ def stop_run(run_id: str, *, now: bool) -> None:
     if row.state != RUNNING:
         raise RunNotFoundError(f"{row.id} is over: {row.outcome}.", hint=f"Look at it with `paddock show {row.id}`.")
     if not owner_alive(row):
-        end_orphan(row, paths, host_of(load_settings(), Console(stdout_is_taken=True), Cancellation()))
+        host = host_of(load_settings(), Console(stdout_is_taken=True), Cancellation())
+        with open_ledger() as ledger:
+            end_orphan(row, paths, host, ledger)
     else:
         for _ in range(2 if now else 1):
             signal_owner(row.owner_pid)

@@ -40,17 +40,18 @@ def run_task(task: Task, host: Host) -> RunResult:
     """
     begin = host.clock.monotonic()
     prepared = prepare(task, host)
-    attempt = begin_run(prepared, host)
-    attempt.journal.timings[Phase.PREPARE.value] = round(host.clock.monotonic() - begin, 4)
-    return carry_out(attempt)
+    with Ledger(host.ledger) as ledger:
+        attempt = begin_run(prepared, host, ledger)
+        attempt.journal.timings[Phase.PREPARE.value] = round(host.clock.monotonic() - begin, 4)
+        return carry_out(attempt)
 
 
-def begin_run(prepared: Prepared, host: Host) -> Attempt:
+def begin_run(prepared: Prepared, host: Host, ledger: Ledger) -> Attempt:
     """The run's directory and its row in the ledger: evidence that exists before the first effect."""
     state, task = host.settings.state_dir, prepared.task
-    refuse_name_in_use(task, host)
+    refuse_name_in_use(task, ledger)
     paths = create_run(state, task.name or prepared.agent.slug(task), host.clock.now().date())
-    journal = Journal(paths, host.ledger, clock=host.clock, tell=host.tell)
+    journal = Journal(paths, ledger, clock=host.clock, tell=host.tell)
     request = request_of(prepared, state, paths)
     spec, collector = plan_sandbox(request), collector_spec(request, prepared.collector_image)
     write_whole(paths.task, without_secrets(prepared).model_dump_json(indent=2) + "\n")
@@ -82,12 +83,11 @@ def without_secrets(prepared: Prepared) -> Task:
     return task.model_copy(update={"environment": environment, "repo": repo})
 
 
-def refuse_name_in_use(task: Task, host: Host) -> None:
+def refuse_name_in_use(task: Task, ledger: Ledger) -> None:
     """A name is one running run's at a time: commands that take a name would otherwise mean two."""
     if not task.name:
         return
-    with Ledger(host.ledger) as ledger:
-        other = ledger.running_with_name(task.name)
+    other = ledger.running_with_name(task.name)
     if other is not None:
         raise RefusedError(
             f"The name {task.name!r} is in use by {other.id}, which is still running.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from runner.clock import Clock, timestamp
 from runner.errors import PaddockError
@@ -18,7 +17,7 @@ class Journal:
     """One run's record in the making. Events go to the file and to whoever listens."""
 
     def __init__(
-        self, paths: RunPaths, ledger: Path, *, clock: Clock, tell: Callable[[Event], None], started_at: str = ""
+        self, paths: RunPaths, ledger: Ledger, *, clock: Clock, tell: Callable[[Event], None], started_at: str = ""
     ) -> None:
         self.paths = paths
         self.timings: dict[str, float] = {}
@@ -31,8 +30,7 @@ class Journal:
 
     def open(self, row: RunRow) -> None:
         """Enter the run into the ledger: from here on it can be found, stopped and recovered."""
-        with Ledger(self._ledger) as ledger:
-            ledger.add(row)
+        self._ledger.add(row)
 
     def event(self, event: Event) -> None:
         """Something happened."""
@@ -49,8 +47,7 @@ class Journal:
         """Time one phase, whatever way it ends."""
         begin = self._clock.monotonic()
         self.event(PhaseStarted(phase=phase))
-        with Ledger(self._ledger) as ledger:
-            ledger.set_phase(self.paths.id, phase.value)
+        self._ledger.set_phase(self.paths.id, phase.value)
         failed = True
         try:
             yield
@@ -63,15 +60,14 @@ class Journal:
     def close(self, result: RunResult) -> None:
         """Enter the end into the ledger, after the result document is on the disk."""
         self.event(Ended(outcome=result.outcome))
-        with Ledger(self._ledger) as ledger:
-            ledger.end(
-                self.paths.id,
-                outcome=result.outcome.value,
-                exit_code=result.exit_code,
-                ended_at=result.ended_at,
-                branch=result.branch,
-                commits=len(result.commits),
-            )
+        self._ledger.end(
+            self.paths.id,
+            outcome=result.outcome.value,
+            exit_code=result.exit_code,
+            ended_at=result.ended_at,
+            branch=result.branch,
+            commits=len(result.commits),
+        )
 
 
 @contextlib.contextmanager

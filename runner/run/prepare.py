@@ -8,6 +8,9 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,16 +67,15 @@ class Prepared:
 def prepare(task: Task, host: Host) -> Prepared:
     """Decide everything about `task`. Raises `RefusedError` or `EngineError`; then nothing has been started."""
     agent, loaded = decide_policy(task, host)
-    source = find_source(task, host)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        facts = beside.submit(host.engine.facts)
+        source = find_source(task, host)
     mounts = resolve_mounts(loaded, source, host)
     notices = check_disk(host.settings.state_dir, loaded.policy)
-    try:
-        check_machine(loaded.policy, machine_of(host.engine.facts()))
+    with missing_is_refused():
+        check_machine(loaded.policy, machine_of(facts.result()))
         base = host.engine.image("")
         image = host.engine.image(task.image) if task.image else base
-    except (EngineUnavailableError, ImageError) as error:
-        # Missing from the start, this is the user's to mend; later, in a run, it is a failure that may pass.
-        raise RefusedError(error.message, hint=error.hint) from error
     return Prepared(
         task=task,
         agent=agent,
@@ -86,6 +88,15 @@ def prepare(task: Task, host: Host) -> Prepared:
         secrets=secrets_of(task),
         notices=notices,
     )
+
+
+@contextmanager
+def missing_is_refused() -> Iterator[None]:
+    """What is missing from the start is the user's to mend; later, in a run, it is a failure that may pass."""
+    try:
+        yield
+    except (EngineUnavailableError, ImageError) as error:
+        raise RefusedError(error.message, hint=error.hint) from error
 
 
 def plan_request(task: Task, host: Host) -> Request:

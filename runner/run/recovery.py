@@ -20,19 +20,19 @@ from runner.run.prepare import Prepared
 from runner.run.recovery_record import read_recovery, workspace_of
 from runner.run.supervise import Supervised
 from runner.sandbox.engine import Exit
-from runner.store.ledger import RunRow
+from runner.store.ledger import Ledger, RunRow
 from runner.store.policy_files import LoadedPolicy
 from runner.store.runs import RunPaths
 from runner.store.tree import remove_tree
 
 
-def end_orphan(row: RunRow, paths: RunPaths, host: Host) -> RunResult:
+def end_orphan(row: RunRow, paths: RunPaths, host: Host, ledger: Ledger) -> RunResult:
     """End a run whose Paddock died: its sandbox is killed, its work collected, its result written as `cancelled`.
 
     Raises `EngineError` when the engine does not answer; then nothing has changed.
     """
     exited = kill_sandbox(paths.id, host)
-    attempt = attempt_on_disk(row, paths, host)
+    attempt = attempt_on_disk(row, paths, host, ledger)
     remove_tree(paths.quarantine)
     attempt.supervised = Supervised(exit=exited, stopped=Outcome.CANCELLED, seconds=0.0, output=0)
     if attempt.workspace is not None:
@@ -56,7 +56,7 @@ def kill_sandbox(run: str, host: Host) -> Exit | None:
     return exited
 
 
-def attempt_on_disk(row: RunRow, paths: RunPaths, host: Host) -> Attempt:
+def attempt_on_disk(row: RunRow, paths: RunPaths, host: Host, ledger: Ledger) -> Attempt:
     """The run as far as it had got. Raises `StoreError` when its directory says too little."""
     try:
         task = Task.model_validate_json(paths.task.read_bytes())
@@ -79,7 +79,7 @@ def attempt_on_disk(row: RunRow, paths: RunPaths, host: Host) -> Attempt:
         mounts=(),
         secrets={},
     )
-    journal = Journal(paths, host.ledger, clock=host.clock, tell=host.tell, started_at=row.created_at)
+    journal = Journal(paths, ledger, clock=host.clock, tell=host.tell, started_at=row.created_at)
     journal.notice("The Paddock that carried this run out died; another one collected its work.")
     return Attempt(
         host=host,

@@ -42,7 +42,10 @@ class DockerEngine:
     def client(self) -> docker.APIClient:
         """The SDK's client, with the newest API that both sides speak."""
         with translated("be reached", self._address):
-            return docker.APIClient(base_url=self._address, version="auto", timeout=API_TIMEOUT)
+            client = docker.APIClient(base_url=self._address, version="auto", timeout=API_TIMEOUT)
+        # requests would look at proxy variables and ~/.netrc for every call, and the engine's socket has no use for them.
+        client.trust_env = False
+        return client
 
     @cached_property
     def images(self) -> ImageStore:

@@ -25,7 +25,7 @@ LABEL = ("--label", "paddock.role=test")
 
 
 def type_naively(case: Case, stage: Stage, home: Path) -> tuple[str, bool]:
-    """Run the attack on the host in a clone, then the case's lines there: all output, and whether the last line hung."""
+    """Run the attack on the host in a clone, then the case's lines there: all output, and whether the last one hung."""
     workspace = stage.clone()
     environment = host_environment(home, **stage.environment())
     planted, _ = _run(case.argv, workspace, environment, NAIVE_SECONDS)
@@ -35,7 +35,10 @@ def type_naively(case: Case, stage: Stage, home: Path) -> tuple[str, bool]:
     for line in lines:
         last = line is lines[-1]
         said, hung = _run(
-            ("sh", "-c", line), workspace, environment, WAITS_SECONDS if case.file.control.hangs and last else NAIVE_SECONDS
+            ("sh", "-c", line),
+            workspace,
+            environment,
+            WAITS_SECONDS if case.file.control.hangs and last else NAIVE_SECONDS,
         )
         output += said
     return output, hung
@@ -72,9 +75,22 @@ def run_openly(
     variables = [f"--env={name}={value}" for name, value in environment.items()]
     driver = (INSIDE / "driver.py").read_text()
     attacks = json.dumps({case.name: case.argv for case in cases})
-    script = "\n".join(case.plant for case in cases) + f"\nexec python3 -c {shlex.quote(driver)} \"$ATTACKS\"\n"
+    script = "\n".join(case.plant for case in cases) + f'\nexec python3 -c {shlex.quote(driver)} "$ATTACKS"\n'
     done = subprocess.run(
-        ["docker", "run", "--rm", *LABEL, *network, *options, *variables, f"--env=ATTACKS={attacks}", image, "sh", "-ec", script],
+        [
+            "docker",
+            "run",
+            "--rm",
+            *LABEL,
+            *network,
+            *options,
+            *variables,
+            f"--env=ATTACKS={attacks}",
+            image,
+            "sh",
+            "-ec",
+            script,
+        ],
         capture_output=True,
         timeout=CONTAINER_SECONDS,
         check=False,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker import APIClient
@@ -27,7 +27,16 @@ from tests.unit.repo.sources import fingerprint
 
 NEW_REFS = ".git/refs/heads/paddock"
 LOOKING = (("show",), ("show", "--json"), ("diff",), ("logs",), ("ps", "-a"))
-KEPT = {"task.json", "policy.json", "spec.json", "events.jsonl", "agent.log", "result.json", "changes.bundle", "diff.patch"}
+KEPT = {
+    "task.json",
+    "policy.json",
+    "spec.json",
+    "events.jsonl",
+    "agent.log",
+    "result.json",
+    "changes.bundle",
+    "diff.patch",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +72,26 @@ def real_host(state: Path, home: Path, socket: str) -> Host:
     return Host(settings=Settings(state_dir=state, engine=f"unix://{socket}"), engine=engine, home=home)
 
 
-def try_it(host: Host, user: Path, argv: tuple[str, ...], policy: str, environment: Mapping[str, str], image: str) -> Trial:
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """What the agent of a run is given."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    policy: str = "offline"
+    image: str = ""
+
+
+def try_it(host: Host, user: Path, attempt: Attempt) -> Trial:
     """Carry out the attack as the agent of a real run."""
     before = fingerprint(user)
-    task = Task(repo=str(user), argv=argv, policy=policy, environment=dict(environment), image=image)
+    task = Task(
+        repo=str(user),
+        argv=attempt.argv,
+        policy=attempt.policy,
+        environment=dict(attempt.environment),
+        image=attempt.image,
+    )
     try:
         result = run_task(task, host)
     finally:
@@ -143,7 +168,11 @@ def on_a_terminal(words: tuple[str, ...], state: Path, home: Path) -> str:
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     with subprocess.Popen(
-        [sys.executable, "-m", "runner", *words], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment
+        [sys.executable, "-m", "runner", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
     ):
         os.close(theirs)
         seen = b""

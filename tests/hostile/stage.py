@@ -1,4 +1,4 @@
-"""What there is to reach: a user's repository, a private one, a host process, listeners, and a file that tells on whoever writes it."""
+"""What there is to reach: repositories, a host process, listeners, and a file that tells on whoever writes it."""
 
 from __future__ import annotations
 

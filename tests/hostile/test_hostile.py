@@ -6,7 +6,6 @@ import json
 import os
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.hostile.case import INSIDE, Case, load_cases
 from tests.hostile.open_setup import build_image, run_openly, sort_lines, type_naively
 from tests.hostile.real_run import (
     LOOKING,
+    Attempt,
     Trial,
     changed_files,
     close,
@@ -153,8 +153,11 @@ def print_openly(case: Case, arena: Arena) -> list[str]:
     if key not in arena.printed:
         stage = arena.stage()
         arena.printed[key] = run_openly(
-            group, [option.replace("{place}", str(stage.place)) for option in options], image or arena.base,
-            arena.knowledge("control", stage), SOCKET,
+            group,
+            [option.replace("{place}", str(stage.place)) for option in options],
+            image or arena.base,
+            arena.knowledge("control", stage),
+            SOCKET,
         )
     return arena.printed[key][case.name]
 
@@ -165,7 +168,10 @@ def print_openly(case: Case, arena: Arena) -> list[str]:
 def run_case(case: Case, arena: Arena, stage: Stage, policy: str) -> Trial:
     """The attack as the agent of a real run."""
     host = real_host(stage.place / "state", arena.home(), SOCKET)
-    return try_it(host, stage.user, case.argv, policy, arena.knowledge("policy", stage), arena.image_of(case))
+    attempt = Attempt(
+        argv=case.argv, policy=policy, environment=arena.knowledge("policy", stage), image=arena.image_of(case)
+    )
+    return try_it(host, stage.user, attempt)
 
 
 @each(SINGLE)
@@ -254,7 +260,7 @@ def run_batch(arena: Arena) -> Trial:
         host = real_host(stage.place / "state", arena.home(), SOCKET)
         attacks = json.dumps({case.name: case.argv for case in BATCH if not case.dockerfile})
         argv = ("python3", "-c", (INSIDE / "driver.py").read_text(), attacks)
-        arena.batch = try_it(host, stage.user, argv, "offline", arena.knowledge("policy", stage), "")
+        arena.batch = try_it(host, stage.user, Attempt(argv=argv, environment=arena.knowledge("policy", stage)))
         assert stage.fired() == []
     return arena.batch
 
@@ -287,7 +293,7 @@ def test_a_run_is_refused_before_anything_starts(case: Case, arena: Arena) -> No
     before = containers_made(arena.client, str(state), begin)
 
     with pytest.raises(RefusedError) as caught:
-        try_it(host, stage.user, case.argv, case.policy_file, {}, arena.image_of(case))
+        try_it(host, stage.user, Attempt(argv=case.argv, policy=case.policy_file))
 
     close(host)
     assert case.file.policy.refused in f"{caught.value.message} {caught.value.hint}"

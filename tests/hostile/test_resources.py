@@ -91,7 +91,7 @@ def test_a_fork_bomb_is_held_and_ended(library: Library, repository: Path, tmp_p
 
 # --- 96: memory ---------------------------------------------------------------------------------------------------
 
-HOG = python("import time; b = bytearray(300 * 2**20); time.sleep(1.5); print(len(b) // 2**20)")
+HOG = python("import time; b = bytearray(300 * 2**20); time.sleep(3); print(len(b) // 2**20)")
 
 
 def test_memory_ends_at_the_limit_and_there_is_no_swap(library: Library, repository: Path, tmp_path: Path) -> None:

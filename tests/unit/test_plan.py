@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from runner.errors import UnenforceableError
 from runner.model.identity import Identity
 from runner.model.policy import Policy
@@ -19,7 +20,6 @@ from runner.plan import Machine, check_machine, collector_spec, plan_sandbox, sa
 from runner.sandbox.docker_args import create_request
 from runner.shipped import shipped
 from runner.store.policy_files import load_policy
-
 from tests.unit.sandbox.specs import request_for
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -27,5 +27,3 @@ def attempt(action):
     except OSError as error:
         return name_of(error.errno) if error.errno else type(error).__name__
     return "ok"
-
-

@@ -967,3 +967,13 @@ def test_texts_in_the_report_are_plain_and_short(text: str | bytes) -> None:
     spelled = spell(text)
     assert spelled.isprintable() or all(c.isspace() for c in spelled if not c.isprintable())
     assert json.loads(json.dumps(spelled)) == spelled
+
+
+@pytest.mark.parametrize("value", [b"", b"0" * 39, b"ref: refs/heads/main"])
+def test_a_branch_that_was_cut_off_is_told_and_its_workspace_is_kept(stage: Stage, value: bytes) -> None:
+    sha = stage.commit("good")
+    (stage.work / ".git/refs/heads/cut").write_bytes(value)
+    collected = stage.collect()
+    assert [branch.sha for branch in collected.report.branches] == [sha]
+    assert "the branch cut holds no id" in collected.detail("refs")
+    assert collected.report.problems, "a report without problems lets the workspace go"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from runner.model.policy import Policy
 from runner.report.policy_toml import policy_toml
 from runner.shipped import shipped

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from runner.errors import EngineError, RefusedError, UsageError
 from runner.model.events import Ended, Phase, PhaseStarted
 from runner.model.result import Outcome, RunResult
@@ -15,7 +16,6 @@ from runner.run.recovery import end_orphan
 from runner.sandbox.fake import FACTS, FakeBox, FakeEngine
 from runner.store.ledger import Ledger
 from runner.store.runs import RunPaths, read_result
-
 from tests.unit.run.fake_host import FakeHost, collect_here, git
 
 
@@ -235,7 +235,7 @@ def test_the_work_of_a_run_whose_paddock_died_is_collected_by_another_one(fake: 
     host = fake.host()
     with Ledger(host.ledger) as ledger:
         row = ledger.get(lost.id)
-    assert row is not None
-    found = end_orphan(row, paths_of(lost), host)
+        assert row is not None
+        found = end_orphan(row, paths_of(lost), host, ledger)
     assert (found.outcome, found.branch) == (Outcome.CANCELLED, f"paddock/{lost.id}")
     assert [commit.subject for commit in found.commits] == ["add new.txt"]

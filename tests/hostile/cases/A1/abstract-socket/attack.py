@@ -1,1 +1,2 @@
-sys.stdout.write("abstract sockets: " + ("some" if any("@" in line for line in open("/proc/net/unix").readlines()[1:]) else "none") + "\n")
+names = [line.split()[-1] for line in open("/proc/net/unix").readlines()[1:]]
+print("abstract sockets:", "some" if any(name.startswith("@") for name in names) else "none")

@@ -1,2 +1,4 @@
-print(",".join(sorted(name for _, name in socket.if_nameindex() if open(f"/sys/class/net/{name}/operstate").read() or True)) == "lo" and "lo alone" or "more than lo")
-print(f"routes: {len(open('/proc/net/route').readlines()) - 1}")
+names = [name for _, name in socket.if_nameindex()]
+up = [name for name in names if int(open(f"/sys/class/net/{name}/flags").read(), 16) & 1]
+print("lo alone" if up == ["lo"] else "more than lo")
+print("routes:", len(open("/proc/net/route").readlines()) - 1)
