@@ -43,7 +43,7 @@ class DockerEngine:
         """The SDK's client, with the newest API that both sides speak."""
         with translated("be reached", self._address):
             client = docker.APIClient(base_url=self._address, version="auto", timeout=API_TIMEOUT)
-        # requests would look at proxy variables and ~/.netrc for every call, and the engine's socket has no use for them.
+        # requests would look at proxy variables and ~/.netrc for every call; the engine is asked without them.
         client.trust_env = False
         return client
 
