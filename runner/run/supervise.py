@@ -22,9 +22,10 @@ from runner.sandbox.engine import Box, Exit, Output, Usage
 from runner.store.tree import TreeSize
 
 TICK = 0.1
+SAMPLE_EVERY = 0.3
 MEASURE_EVERY = 1.0
 MEASURE_SHARE = 4
-"""A measurement that took t seconds is not repeated before `MEASURE_SHARE` x t have passed."""
+"""A walk through the workspace that took t seconds is not repeated before `MEASURE_SHARE` x t have passed."""
 KILL_SECONDS = 30.0
 """How long a killed container may take to end before it counts as lost."""
 ENGINE_SECONDS = 60.0
@@ -119,7 +120,7 @@ class _Watch:
         self.reason: Outcome | None = None
         self.killed_at: float | None = None
         self.peaks = Peaks()
-        self._next_measure = self.started
+        self._next_sample = self._next_measure = self.started
 
     def heard(self) -> None:
         """The agent printed something."""
@@ -130,6 +131,7 @@ class _Watch:
     def run(self) -> None:
         """Look at every limit until the container is over or has to be stopped."""
         while not self.over.wait(TICK):
+            self._sample_when_due()
             self._measure_when_due()
             self.reason = self._breach()
             if self.reason is not None:
@@ -168,12 +170,17 @@ class _Watch:
             return Outcome.OUTPUT_EXCEEDED
         return Outcome.DISK_EXCEEDED if self._too_big() else None
 
+    def _sample_when_due(self) -> None:
+        if self.clock.monotonic() < self._next_sample:
+            return
+        if usage := self.watched.box.usage():
+            self.peaks.add_usage(usage)
+        self._next_sample = self.clock.monotonic() + SAMPLE_EVERY
+
     def _measure_when_due(self) -> None:
         before = self.clock.monotonic()
         if before < self._next_measure:
             return
-        if usage := self.watched.box.usage():
-            self.peaks.add_usage(usage)
         self.measure_tree()
         cost = self.clock.monotonic() - before
         self._next_measure = before + cost + max(MEASURE_EVERY, MEASURE_SHARE * cost)

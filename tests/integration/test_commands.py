@@ -73,14 +73,14 @@ def test_a_patch_that_is_printed_can_be_applied(paddock: Paddock, repository: Pa
 
 
 def test_a_run_under_way_can_be_watched_and_is_not_removed(paddock: Paddock, repository: Path) -> None:
-    with under_way(paddock.started("run", repository, "--json", "--", "sh", "-c", READY)) as process:
+    argv = ("run", repository, "--policy", paddock.policy('[limits]\ngrace = "1s"'), "--json", "--", "sh", "-c", READY)
+    with under_way(paddock.started(*argv)) as process:
         run = paddock.only_run().name
         assert f"{run}  running:agent  command" in paddock.good("ps")
         assert "is in its phase 'agent'" in paddock("show", run).err
         refused = paddock("rm", run)
         assert (refused.code, "is still running" in refused.err) == (30, True)
         with under_way(paddock.popen("logs", "-f", run)) as following:
-            process.send_signal(signal.SIGINT)
             process.send_signal(signal.SIGINT)
             assert finish(process).code == 130
             assert finish(following).out == "\x1b[31mready\n"
