@@ -130,6 +130,7 @@ class _Watch:
 
     def run(self) -> None:
         """Look at every limit until the container is over or has to be stopped."""
+        self._sample_when_due()  # so that the shortest run has been looked at once
         while not self.over.wait(TICK):
             self._sample_when_due()
             self._measure_when_due()
