@@ -26,11 +26,14 @@ from runner.model.support import unsupported
 WORKSPACE = "/workspace"
 HOME = "/home/agent"
 SHIM = "/paddock/shim.py"
+SHIM_NETWORK = "/paddock/shim_network.py"
 CONTROL = "/paddock/control"
 COLLECTOR = "/paddock/collector.py"
 COLLECTOR_IN = "/paddock/in"
 CONTROL_SOCKET = "launch.sock"
 """In a folder that one container sees: its first process reports there, and waits for `go`."""
+GATEWAY_SOCKET = "gateway.sock"
+"""In the same folder, where the policy opens the network: the only way out."""
 COLLECTOR_OUT = "/out"
 
 MIB = 1024 * 1024
@@ -60,6 +63,7 @@ class Places(Record):
     collector_in: str
     collector_out: str
     shim: str
+    shim_network: str
     collector: str
 
 
@@ -133,7 +137,7 @@ def sandbox_spec(request: Request) -> SandboxSpec:
         name=f"paddock-{request.run}",
         hostname="sandbox",
         image=request.image.ref,
-        entrypoint=("python3", "-I", "-S", "-B", SHIM, f"{CONTROL}/{CONTROL_SOCKET}"),
+        entrypoint=("python3", "-I", "-S", "-B", SHIM, f"{CONTROL}/{CONTROL_SOCKET}", *_gateway(policy), "--"),
         argv=request.command.argv,
         environment=_environment(request),
         secret_environment=request.secret_names,
@@ -144,6 +148,7 @@ def sandbox_spec(request: Request) -> SandboxSpec:
         mounts=_mounts(request),
         tmpfs=_tmpfs(policy, request.image.volumes),
         limits=_limits(policy.limits),
+        network="gateway" if _gateway(policy) else "none",
         runtime=policy.sandbox.runtime,
         writable_root=policy.sandbox.writable_root,
         log_size=Bytes(min(policy.limits.output, MAX_ENGINE_LOG)),
@@ -222,11 +227,18 @@ def _dropped(image: ImageSettings) -> tuple[str, ...]:
     return tuple(sorted(steering - KEPT))
 
 
+def _gateway(policy: Policy) -> tuple[str, ...]:
+    """What tells the shim to serve a network; nothing where there is none."""
+    return () if policy.network.mode == "none" else ("--gateway", f"{CONTROL}/{GATEWAY_SOCKET}")
+
+
 def _mounts(request: Request) -> tuple[Mount, ...]:
     places = request.places
+    network = (Mount(source=places.shim_network, target=SHIM_NETWORK),) if _gateway(request.policy) else ()
     return (
         Mount(source=places.workspace, target=WORKSPACE, mode="rw"),
         Mount(source=places.shim, target=SHIM),
+        *network,
         Mount(source=places.control, target=CONTROL),
         # The user has a name inside whatever its number is, and nothing of the host's resolver is seen.
         *(Mount(source=f"{places.etc}/{name}", target=f"/etc/{name}") for name in ("passwd", "group", "resolv.conf")),
@@ -266,7 +278,7 @@ ACCOUNTS = (
     "nobody:x:65534:65534::/nonexistent:/bin/false\n"
 )
 GROUP = "root:x:0:\nagent:x:{gid}:\nnogroup:x:65534:\n"
-RESOLV_CONF = "# Nothing outside resolves names for a sandbox.\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
+RESOLV_CONF = "# Nothing outside resolves names for a sandbox.\nnameserver 127.0.0.1\noptions timeout:5 attempts:2\n"
 
 
 def sandbox_etc(identity: Identity) -> dict[str, str]:

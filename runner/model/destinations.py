@@ -11,6 +11,7 @@ import unicodedata
 from typing import Literal
 
 from runner.model.base import Record
+from runner.model.suffixes import is_shared
 from runner.model.wording import quoted
 
 TLS_PORT = 443
@@ -19,23 +20,6 @@ _GROUP = re.compile(r"@[a-z][a-z0-9-]{0,40}", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
-
-# Second-level registries below a country's domain, as in `co.uk`, `com.au`, `or.jp`.
-_REGISTRY_LABELS = frozenset(
-    """
-    ac asn biz co com edu firm gen go gob gouv gov govt gv id ind info int lg ltd me mil muni ne net nhs nic
-    nom or org plc pro sch school web
-    """.split()  # noqa: SIM905 - a list of 30 quoted words is harder to read
-)
-# Names under which anybody can have a host of his own within minutes (a part of the Public Suffix List).
-_SHARED_PARENTS = frozenset(
-    """
-    amazonaws.com appspot.com azurewebsites.net blob.core.windows.net cloudflarestorage.com cloudfront.net
-    core.windows.net firebaseapp.com fly.dev github.io gitlab.io googleapis.com herokuapp.com ngrok-free.app
-    ngrok.app ngrok.io netlify.app onrender.com pages.dev r2.cloudflarestorage.com r2.dev repl.co run.app
-    s3.amazonaws.com trycloudflare.com vercel.app web.app windows.net workers.dev
-    """.split()  # noqa: SIM905 - a list of 30 quoted words is harder to read
-)
 
 # What a policy may open under `private`: the networks that stay closed in every mode unless they are listed.
 _PRIVATE_NETWORKS = tuple(
@@ -84,8 +68,11 @@ def parse_destination(text: str) -> Destination:
     name = name.removeprefix("*.")
     if "*" in name:
         raise ValueError(f'{quoted(text)}: "*" may only stand first and alone, as in "*.example.com"')
-    _refuse_broad_parent(name, text)
+    if name and "." not in name:
+        raise ValueError(f"{quoted(text)} would allow a whole top-level domain; name the domain below it")
     check_name(name, text)
+    if is_shared(name):
+        raise ValueError(f"{quoted(text)}: anybody can have a host below {quoted(name)}; name the exact host")
     return Destination(kind="below", name=name, port=port)
 
 
@@ -224,13 +211,3 @@ def _is_a_label(label: str) -> bool:
     # Letters, marks and digits alone: IDNA allows no symbols, and the codec alone would decode to control characters.
     words = all(character == "-" or unicodedata.category(character)[0] in "LMN" for character in decoded)
     return words and not decoded.isascii() and decoded.encode("punycode").decode("ascii") == label[4:]
-
-
-def _refuse_broad_parent(parent: str, text: str) -> None:
-    labels = parent.split(".")
-    if len(labels) == 1 and labels[0]:
-        raise ValueError(f"{quoted(text)} would allow a whole top-level domain; name the domain below it")
-    if len(labels) == 2 and len(labels[1]) == 2 and labels[0] in _REGISTRY_LABELS:
-        raise ValueError(f"{quoted(text)} would allow everybody who registers below {quoted(parent)}; name one domain")
-    if parent in _SHARED_PARENTS:
-        raise ValueError(f"{quoted(text)}: anybody can have a host below {quoted(parent)}; name the exact host")

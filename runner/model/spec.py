@@ -90,6 +90,8 @@ class SandboxSpec(Record):
     mounts: tuple[Mount, ...]
     tmpfs: tuple[Tmpfs, ...]
     limits: SandboxLimits
+    network: Literal["none", "gateway"] = "none"
+    """`gateway`: names are carried over a Unix socket. An interface but loopback it has in neither case."""
     runtime: str = "runc"
     writable_root: bool = False
     log_size: Size

@@ -219,6 +219,7 @@ def places_of(state: Path, paths: RunPaths) -> Places:
         collector_in=str(paths.collector_in),
         collector_out=str(paths.collector_out),
         shim=str(shim_file()),
+        shim_network=str(shim_file().with_name("shim_network.py")),
         collector=str(collector_file()),
     )
 

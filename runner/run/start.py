@@ -59,7 +59,10 @@ def open_box(engine: Engine, spec: SandboxSpec, secrets: Mapping[str, str]) -> I
 
 
 def _prove(spec: SandboxSpec, box: Box, handshake: Handshake, clock: Clock) -> None:
-    if found := shortfalls(spec, parse_proof(await_report(spec, box, handshake, clock))):
+    proof = parse_proof(await_report(spec, box, handshake, clock))
+    if proof.network is not None and proof.network.fault:
+        raise EngineError(f"The network inside the sandbox is not up: {proof.network.fault}")
+    if found := shortfalls(spec, proof):
         raise UnenforceableError("The kernel does not hold what the policy says:\n  " + "\n  ".join(found))
 
 

@@ -37,8 +37,9 @@ def create_request(spec: SandboxSpec, secrets: Mapping[str, str] | None = None) 
 def _host_config(spec: SandboxSpec) -> Json:
     limits = spec.limits
     return {
-        # No interface but loopback: the only way out will be a Unix socket (promise 2).
+        # No interface but loopback, whatever spec.network says: the only way out is a Unix socket (promise 2).
         "NetworkMode": "none",
+        "Sysctls": _sysctls(spec),
         "IpcMode": "private",
         "PidMode": "",
         "UTSMode": "",
@@ -71,6 +72,11 @@ def _host_config(spec: SandboxSpec) -> Json:
         ],
         "LogConfig": {"Type": "local", "Config": {"max-size": _log_bound(spec), "max-file": "1", "compress": "false"}},
     }
+
+
+def _sysctls(spec: SandboxSpec) -> dict[str, str]:
+    """Where the shim serves the network, it does so at port 53 and below 1024, as the agent's user."""
+    return {"net.ipv4.ip_unprivileged_port_start": "0"} if spec.network == "gateway" else {}
 
 
 def _log_bound(spec: SandboxSpec) -> str:

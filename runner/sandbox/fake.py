@@ -19,6 +19,7 @@ from runner.errors import ContainerGoneError, EngineError, ImageError
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, Role, SandboxSpec
 from runner.plan import CONTROL_SOCKET
 from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Usage
+from runner.sandbox.proof import NO_WAY, NXDOMAIN
 
 GIB = 2**30
 SIGNAL_NUMBERS = {"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGTERM": 15}
@@ -308,4 +309,15 @@ def fake_proof(spec: SandboxSpec) -> dict[str, Any]:
             "fsize": [limits.file_size, limits.file_size],
             "nofile": [limits.open_files, limits.open_files],
         },
+        "network": _fake_network() if spec.network == "gateway" else None,
+    }
+
+
+def _fake_network() -> dict[str, Any]:
+    return {
+        "fault": "",
+        "canary": "paddock-canary-00.invalid",
+        "lookup": "NO not-listed",
+        "answer": NXDOMAIN,
+        "unreachable": {address: "ENETUNREACH" for address in NO_WAY},
     }

@@ -16,6 +16,12 @@ from runner.model.base import Record
 from runner.model.spec import SandboxSpec
 
 MAX_PROOF = 256 * 1024
+NXDOMAIN = 3
+NO_WAY = {
+    "192.0.2.1": frozenset({"ENETUNREACH"}),
+    "2001:db8::1": frozenset({"ENETUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"}),  # the latter without IPv6
+}
+"""The addresses that the shim tries, and what no way there looks like."""
 
 
 class Cgroup(Record):
@@ -28,6 +34,21 @@ class Cgroup(Record):
     period: str | None
 
 
+class NetworkProof(Record):
+    """What the shim met when it tried the network that it serves, before the agent."""
+
+    fault: str
+    """Why it could not serve; empty when DNS is bound, over UDP and TCP, and the gateway speaks."""
+    canary: str
+    """A name under `.invalid` that nothing allows."""
+    lookup: str = ""
+    """The gateway's own line on the canary."""
+    answer: int | None = None
+    """The code with which DNS inside answered for it."""
+    unreachable: dict[str, str]
+    """Addresses of nobody -> how the kernel refused a way there, as in `ENETUNREACH`."""
+
+
 class Proof(Record):
     """What the first process of a sandbox read from its kernel."""
 
@@ -37,6 +58,8 @@ class Proof(Record):
     mounts: dict[str, tuple[str, ...]]
     cgroup: Cgroup
     rlimits: dict[str, tuple[int, int]]
+    network: NetworkProof | None = None
+    """`None` where the shim serves no network."""
 
 
 def parse_proof(data: bytes) -> Proof:
@@ -79,9 +102,28 @@ def _privileges(_spec: SandboxSpec, proof: Proof) -> list[str]:
     return found
 
 
-def _network(_spec: SandboxSpec, proof: Proof) -> list[str]:
+def _interfaces(_spec: SandboxSpec, proof: Proof) -> list[str]:
     found = [f"the network interface {name} is up" for name in proof.interfaces if name != "lo"]
     return found + [f"there is a route through {name}" for name in proof.routes]
+
+
+def _network(spec: SandboxSpec, proof: Proof) -> list[str]:
+    network = proof.network
+    if network is None or spec.network == "none":
+        served, meant = network is not None, spec.network == "gateway"
+        return [] if served == meant else [f"a network is {'served' if served else 'not served'} inside"]
+    if network.fault:
+        return [f"the network inside is not up: {network.fault}"]
+    found = [
+        f"a way to {address} is not refused: {network.unreachable.get(address)}"
+        for address, refusals in NO_WAY.items()
+        if network.unreachable.get(address) not in refusals
+    ]
+    if not network.lookup.startswith("NO"):
+        found.append(f"the gateway does not refuse {network.canary}: {network.lookup}")
+    if network.answer != NXDOMAIN:
+        found.append(f"DNS inside answers for {network.canary} with code {network.answer}, not {NXDOMAIN}")
+    return found
 
 
 def _limits(spec: SandboxSpec, proof: Proof) -> list[str]:
@@ -138,6 +180,7 @@ def _cpus(cgroup: Cgroup) -> float | None:
 _CHECKS: tuple[Callable[[SandboxSpec, Proof], list[str]], ...] = (
     _identity,
     _privileges,
+    _interfaces,
     _network,
     _limits,
     _rlimits,

@@ -5,11 +5,14 @@ runs, it reads its own limits, capabilities and network from the kernel and send
 over a Unix socket; the host answers `go` only when all is as the spec says. It then starts the
 agent as its child, passes signals on, and ends with the agent's exit code. Started as
 
-    python3 -I -S shim.py CONTROL_SOCKET COMMAND [ARGS...]
+    python3 -I -S shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] -- COMMAND [ARGS...]
+
+With a gateway it is the sandbox's whole network too: that half lies beside it, in `shim_network.py`, so that a sandbox
+without a network need not compile it.
 """
 
 # Names are opened without pathlib, whose import would cost half of the time until the agent starts.
-# ruff: noqa: PTH112, PTH123, PTH208
+# ruff: noqa: PTH100, PTH112, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -23,6 +26,10 @@ import signal
 import socket
 import struct
 import sys
+
+TYPE_CHECKING = False  # as in typing, whose import costs milliseconds
+if TYPE_CHECKING:
+    from typing import Any
 
 NOT_CONFIRMED = 125
 NOT_EXECUTABLE = 126
@@ -88,8 +95,8 @@ def mounts() -> dict[str, list[str]]:
     return found
 
 
-def proof() -> dict[str, object]:
-    """What the kernel holds this process to."""
+def proof(network: dict[str, object] | None) -> dict[str, object]:
+    """What the kernel holds this process to; `network` is the self-test's word where there is a gateway."""
     lines = (read("/proc/self/status") or "").splitlines()
     status = {key: value for key, _, value in (line.partition(":\t") for line in lines)}
     wanted = ("Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
@@ -111,6 +118,7 @@ def proof() -> dict[str, object]:
             "fsize": resource.getrlimit(resource.RLIMIT_FSIZE),
             "nofile": resource.getrlimit(resource.RLIMIT_NOFILE),
         },
+        "network": network,
     }
 
 
@@ -129,13 +137,13 @@ def close_io_uring() -> bool:
     return refused and ctypes.get_errno() in {errno.EPERM, errno.ENOSYS}
 
 
-def confirmed(path: str) -> bool:
+def confirmed(path: str, network: dict[str, object] | None) -> bool:
     """Whether the host, shown the proof, lets the agent start."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
         control.settimeout(HANDSHAKE_SECONDS)
         try:
             control.connect(path)
-            control.sendall(json.dumps(proof()).encode() + b"\n")
+            control.sendall(json.dumps(proof(network)).encode() + b"\n")
             return control.recv(16) == b"go\n"
         except OSError as error:
             print(f"paddock: no word from the host: {error}", file=sys.stderr)  # noqa: T201
@@ -148,6 +156,7 @@ def start(argv: list[str]) -> int:
     if child:
         return child
     os.setsid()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and what is ignored stays so over exec
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
@@ -175,21 +184,39 @@ def forward_to(child: int) -> None:
         signal.signal(number, forward)
 
 
+def parse_arguments(argv: list[str]) -> tuple[str, str, list[str]]:
+    """The control socket, the gateway's or "", and the command."""
+    separator = argv.index("--")
+    control, *rest = argv[:separator]
+    if rest and (len(rest) != 2 or rest[0] != "--gateway"):
+        raise ValueError("usage: shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] -- COMMAND [ARGS...]")
+    return control, rest[1] if rest else "", argv[separator + 1 :]
+
+
+def network_through(gateway: str) -> Any:
+    """A `Network` of the other half of this program."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    sys.path.insert(0, folder)
+    half = __import__("shim_network")
+    sys.path.remove(folder)
+    return half.Network(gateway)
+
+
 def main(argv: list[str]) -> int:
-    """Prove, start, wait; the exit code is the agent's, 128 + n when signal n ended it."""
-    control, *command = argv
+    """Prove, start, serve and wait; the exit code is the agent's, 128 + n when signal n ended it."""
+    control, gateway, command = parse_arguments(argv)
     if not close_io_uring():
         print("paddock: io_uring cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
         return NOT_CONFIRMED
-    if not confirmed(control):
+    network = network_through(gateway) if gateway else None
+    if not confirmed(control, network.self_test() if network else None):
         return NOT_CONFIRMED
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     child = start(command)
     forward_to(child)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
+    status = network.serve(child) if network else os.waitpid(child, 0)[1]
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 if __name__ == "__main__":

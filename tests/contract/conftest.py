@@ -58,7 +58,7 @@ class Bench:
                 Mount(source=str(SHIM), target="/paddock/shim.py"),
                 Mount(source=f"{self.folder}/control", target="/paddock/control"),
             ]
-        shim = ("python3", "-I", "-S", "-B", "/paddock/shim.py", "/paddock/control/launch.sock")
+        shim = ("python3", "-I", "-S", "-B", "/paddock/shim.py", "/paddock/control/launch.sock", "--")
         plain = SandboxSpec(
             run=self.run,
             role=Role.SANDBOX,

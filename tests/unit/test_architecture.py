@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """A part may import itself and what stands in a line above its own, nothing of its own line. "" is the package."""
 
-INSIDE = ("agents/demo_script.py", "repo/collector.py", "sandbox/shim.py")
+INSIDE = ("agents/demo_script.py", "repo/collector.py", "sandbox/shim.py", "sandbox/shim_network.py")
 """Programs that run inside a container, alone: the standard library, nothing of ours, and no doors to keep."""
 
 DOORS: dict[str, tuple[str, ...]] = {

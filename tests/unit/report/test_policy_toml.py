@@ -32,7 +32,10 @@ def loaded_again(policy: Policy, folder: Path) -> Policy:
     return load_policy(str(path), home=folder).policy
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in shipped("policies").glob("*.toml")))
+PRESETS = sorted(path.stem for path in shipped("policies").glob("*.toml") if path.stem != "groups")
+
+
+@pytest.mark.parametrize("name", PRESETS)
 def test_every_shipped_policy_survives_being_shown_and_loaded(name: str, tmp_path: Path) -> None:
     policy = load_policy(name, home=tmp_path).policy
     assert loaded_again(policy, tmp_path) == policy

@@ -87,6 +87,16 @@ def test_no_policy_can_spell_what_would_end_the_sandbox() -> None:
     assert host["SecurityOpt"] == ["no-new-privileges:true"]
 
 
+def test_a_gateway_adds_a_sysctl_and_no_network(asked: Json) -> None:
+    served = create_request(spec_for(Policy.model_validate({"network": {"mode": "open"}})))["HostConfig"]
+    plain = asked["HostConfig"]
+    assert (plain["Sysctls"], served["Sysctls"]) == ({}, {"net.ipv4.ip_unprivileged_port_start": "0"})
+    assert (plain["NetworkMode"], served["NetworkMode"]) == ("none", "none")
+    assert [mount["Target"] for mount in served["Mounts"] if mount not in plain["Mounts"]] == [
+        "/paddock/shim_network.py"
+    ]
+
+
 def test_memory_has_no_swap_on_top(asked: Json) -> None:
     assert asked["HostConfig"]["MemorySwap"] == asked["HostConfig"]["Memory"] > 0
 

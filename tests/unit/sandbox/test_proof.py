@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 
 from runner.errors import UnenforceableError
 from runner.model.policy import Policy
+from runner.model.spec import SandboxSpec
 from runner.sandbox.fake import fake_proof
 from runner.sandbox.proof import Proof, parse_proof, shortfalls
 from tests.unit.sandbox.specs import spec_for
 
 SPEC = spec_for()
+GATEWAY_SPEC = spec_for(Policy.model_validate({"network": {"mode": "allow", "allow": ["example.test"]}}))
 
 
-def proof_with(path: str, value: Any) -> Proof:
-    document = fake_proof(SPEC)
+def proof_with(path: str, value: Any, spec: SandboxSpec = SPEC) -> Proof:
+    document = fake_proof(spec)
     *parents, last = path.split("|")
     place = document
     for parent in parents:
@@ -69,6 +71,35 @@ def test_each_shortfall_is_named(path: str, value: Any, says: str) -> None:
 def test_a_writable_root_is_no_shortfall_where_the_policy_grants_it() -> None:
     spec = spec_for(Policy.model_validate({"sandbox": {"writable_root": True}}))
     assert shortfalls(spec, parse_proof(json.dumps(fake_proof(spec)).encode())) == []
+
+
+def test_a_served_network_that_refuses_has_no_shortfall() -> None:
+    assert shortfalls(GATEWAY_SPEC, parse_proof(json.dumps(fake_proof(GATEWAY_SPEC)).encode())) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("network", None, "a network is not served inside"),
+        ("network|fault", "[Errno 98] Address already in use", "not up: [Errno 98] Address already in use"),
+        ("network|lookup", "PORTS 443", "does not refuse paddock-canary-00.invalid: PORTS 443"),
+        ("network|lookup", "", "does not refuse"),
+        ("network|answer", 0, "with code 0, not 3"),
+        ("network|answer", None, "with code None, not 3"),
+        ("network|unreachable", {"192.0.2.1": "ENETUNREACH"}, "2001:db8::1 is not refused: None"),
+        ("network|unreachable|192.0.2.1", "reachable", "192.0.2.1 is not refused: reachable"),
+        ("network|unreachable|192.0.2.1", "EADDRNOTAVAIL", "192.0.2.1 is not refused"),
+    ],
+)
+def test_each_way_in_which_a_served_network_may_leak_is_named(path: str, value: Any, says: str) -> None:
+    found = shortfalls(GATEWAY_SPEC, proof_with(path, value, GATEWAY_SPEC))
+    assert len(found) == 1
+    assert says in found[0]
+
+
+def test_a_network_that_nobody_asked_for_is_a_shortfall() -> None:
+    served = fake_proof(GATEWAY_SPEC)["network"]
+    assert shortfalls(SPEC, proof_with("network", served)) == ["a network is served inside"]
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b"\xff", b"[" * 5000, b'{"status": 1}', b'{"a":1}\n'])

@@ -1,0 +1,175 @@
+"""The host's end of the only way out of a sandbox: one Unix socket per run, served in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import resource
+import socket
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+from runner.egress.audit import Audit, open_audit
+from runner.egress.order import GatewayLimits, GatewayOrder
+from runner.egress.switchboard import Switchboard
+from runner.egress.tunnel import UploadMeter
+from runner.errors import EngineError
+
+__all__ = ["GATEWAY_SOCKET", "Gateway", "GatewayLimits", "GatewayOrder", "open_gateway"]
+
+GATEWAY_SOCKET = "gateway.sock"
+"""The socket's name in the folder that a sandbox mounts."""
+_DESCRIPTORS = 65_536
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED, errno.EPROTO})
+_CLOSING_TIME = 10.0
+
+
+class Gateway:
+    """A gateway that is open; ask it from any thread."""
+
+    def __init__(self, order: GatewayOrder, listener: socket.socket, audit: Audit) -> None:
+        self._order = order
+        self._listener = listener
+        self._audit = audit
+        self._meter = UploadMeter(order.upload_limit)
+        self._switchboard: Switchboard | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = Event()
+        self._ended: Future[None] | None = None
+
+    @property
+    def failed(self) -> str:
+        """Why it no longer works, in one sentence; empty while it does, and after it was closed in order."""
+        if self._audit.broken:
+            return f"the network's record cannot be written: {self._audit.broken}"
+        if self._ended is None or not self._ended.done():
+            return ""
+        error = self._ended.exception()
+        return f"the gateway ended: {type(error).__name__}: {error}" if error else ""
+
+    @property
+    def upload_exceeded(self) -> bool:
+        """Whether the run has tried to send out more than its policy allows; nothing was let out from then on."""
+        return self._meter.exceeded
+
+    @property
+    def uploaded(self) -> int:
+        """Bytes that the run has sent out, names that were looked up included."""
+        return self._meter.used
+
+    @property
+    def active(self) -> int:
+        """How many connections the sandbox has open."""
+        return self._switchboard.active if self._switchboard else 0
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gateway")
+        self._ended = pool.submit(lambda: asyncio.run(self._serve()))
+        self._ended.add_done_callback(lambda _: self._ready.set())
+        try:
+            self._ready.wait(_CLOSING_TIME)
+            yield
+        finally:
+            if self._loop and self._stop and not self._ended.done():
+                with contextlib.suppress(RuntimeError):  # it ended by itself just now
+                    self._loop.call_soon_threadsafe(self._stop.set)
+            pool.shutdown(wait=True)
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        # What asyncio would print is on the record already: each connection's end is.
+        self._loop.set_exception_handler(lambda _loop, _context: None)
+        self._switchboard = switchboard = Switchboard(self._order, self._audit, self._meter)
+        stopping = asyncio.ensure_future(self._stop.wait())
+        working = [asyncio.ensure_future(self._accept(switchboard)), asyncio.ensure_future(switchboard.sweep())]
+        self._ready.set()
+        try:
+            await asyncio.wait([stopping, *working], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # Nobody is let in from here on, also when it is a fault that ends us.
+            for task in (stopping, *working):
+                task.cancel()
+            outcomes = await asyncio.gather(*working, return_exceptions=True)
+            self._listener.close()
+            await switchboard.close()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _accept(self, switchboard: Switchboard) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                inside, _ = await loop.sock_accept(self._listener)
+            except OSError as error:
+                if error.errno not in _SHORTAGES:
+                    raise
+                await asyncio.sleep(0.1)
+                continue
+            try:
+                switchboard.admit(inside)
+            except BaseException:
+                inside.close()
+                raise
+            await asyncio.sleep(0)  # `sock_accept` does not wait while somebody stands in line: others get their turn
+
+
+@contextlib.contextmanager
+def open_gateway(order: GatewayOrder) -> Iterator[Gateway]:
+    """A gateway for one run, for as long as the scope lasts; its socket is `folder/gateway.sock`.
+
+    Raises `EngineError` when the socket, `StoreError` when the audit cannot be made. Should its thread end first,
+    every connection is closed and `failed` says why.
+    """
+    _allow_descriptors()
+    with open_audit(order.audit, limit=order.limits.audit) as audit, _listening(order.folder) as listener:
+        gateway = Gateway(order, listener, audit)
+        with gateway._running():
+            yield gateway
+
+
+@contextlib.contextmanager
+def _listening(folder: Path) -> Iterator[socket.socket]:
+    """A socket in `folder`, which is mounted into one container and seen by no other."""
+    try:
+        # A socket's address holds 108 bytes and state directories can be deep: bind through the folder's descriptor.
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise EngineError(f"The gateway's socket cannot be made: {error.strerror}.") from error
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _bind(listener, handle)
+        yield listener
+    finally:
+        listener.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(GATEWAY_SOCKET, dir_fd=handle)
+        os.close(handle)
+
+
+def _bind(listener: socket.socket, handle: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(GATEWAY_SOCKET, dir_fd=handle)  # that of a Paddock which died
+    path = f"/proc/self/fd/{handle}/{GATEWAY_SOCKET}"
+    try:
+        listener.bind(path)
+        # The agent's uid has to be able to connect; only this run's sandbox sees the folder.
+        os.chmod(path, 0o666)  # noqa: PTH101, S103 - the path through the descriptor
+        listener.listen(1024)
+    except OSError as error:
+        raise EngineError(f"The gateway's socket cannot be made: {error.strerror}.") from error
+    listener.setblocking(False)
+
+
+def _allow_descriptors() -> None:
+    """A run may have 1,024 connections, with two descriptors each; the usual soft limit is 1,024 in all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,52 @@
+"""What a gateway is told when it is opened: the policy's rules, the run's files, the doors outside, the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.egress.addresses import Address, PrivateEntries
+from runner.egress.audit import AUDIT_LIMIT
+from runner.egress.dial import Dial, dial_tcp
+from runner.egress.own_addresses import own_addresses
+from runner.egress.resolver import Resolver, SystemResolver
+from runner.egress.rules import Rules
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayLimits:
+    """Seconds, but for the first and the last two."""
+
+    connections: int = 1024
+    """How many a run may have at one time, lookups included."""
+    connect: float = 10.0
+    opening: float = 10.0
+    """For a ClientHello after `OK`, and for each request's head once it has begun."""
+    idle: float = 900.0
+    """A tunnel through which nothing went; a model may think for ten minutes without a word."""
+    total: float = 86_400.0
+    sweep: float = 5.0
+    """How often tunnels are held against these limits."""
+    dialled: int = 8
+    """Of more addresses than this all are checked, and the first ones tried."""
+    audit: int = AUDIT_LIMIT
+    """Bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayOrder:
+    """Everything that a gateway knows."""
+
+    rules: Rules
+    private: PrivateEntries = field(default_factory=PrivateEntries)
+    upload_limit: int
+    """Bytes, over all connections of the run."""
+    folder: Path
+    """Where the socket is made: a folder that this run's sandbox alone mounts."""
+    audit: Path
+    """A file that no sandbox sees."""
+    resolver: Resolver = field(default_factory=SystemResolver)
+    dial: Dial = dial_tcp
+    own: Callable[[], frozenset[Address]] = own_addresses
+    limits: GatewayLimits = GatewayLimits()

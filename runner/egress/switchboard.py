@@ -1,0 +1,243 @@
+"""Serves the sandbox's end: reads what the shim asks, decides it anew, connects, and records how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+
+from runner.egress.addresses import Address, refusal
+from runner.egress.audit import Audit, Entry
+from runner.egress.client_hello import HelloError, More, server_name
+from runner.egress.dial import dial_first
+from runner.egress.http_guard import HttpGuard
+from runner.egress.order import GatewayOrder
+from runner.egress.resolver import ResolveError
+from runner.egress.rules import HTTP_PORT, Reason, canonical_name
+from runner.egress.tunnel import Tunnel, UploadMeter
+from runner.egress.wire import MAX_LINE, OK, Connect, Lookup, WireError, no_line, parse_line, ports_line
+from runner.model.destinations import TLS_PORT
+
+
+class Refused(Exception):
+    """A connection is not made, or not carried on; the message is the audit's reason."""
+
+
+class ClientGone(Exception):
+    """The client went away before it sent a byte, as programs do that try several ways at once: nothing was refused."""
+
+
+class Switchboard:
+    """All connections of one run, in one event loop."""
+
+    def __init__(self, order: GatewayOrder, audit: Audit, meter: UploadMeter) -> None:
+        self._order = order
+        self._audit = audit
+        self._meter = meter
+        self._tunnels: set[Tunnel] = set()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._all: set[asyncio.Task[None]] = set()
+        meter.when_exceeded = lambda: self._stop_tunnels("upload-limit")
+
+    @property
+    def active(self) -> int:
+        """How many connections the sandbox has open."""
+        return len(self._all)
+
+    def admit(self, inside: socket.socket) -> None:
+        """Serve a connection that the sandbox has made, unless it has too many."""
+        if len(self._all) >= self._order.limits.connections:
+            with contextlib.suppress(OSError):
+                inside.send(no_line("too-many-connections"))
+            inside.close()
+            self._audit.note(Entry(kind="protocol", reason="too-many-connections"))
+            return
+        task = asyncio.ensure_future(self._serve(inside))
+        self._all.add(task)
+        self._asking.add(task)
+        task.add_done_callback(self._done)
+
+    async def sweep(self) -> None:
+        """Stop tunnels that have passed a limit; never returns."""
+        limits = self._order.limits
+        while True:
+            await asyncio.sleep(limits.sweep)
+            for tunnel in list(self._tunnels):
+                if why := tunnel.overdue(idle=limits.idle, total=limits.total, head=limits.opening):
+                    tunnel.stop(why)
+
+    async def close(self) -> None:
+        """End every connection, and wait until each is recorded."""
+        for task in self._asking:
+            task.cancel()
+        self._stop_tunnels("gateway-closed")
+        if self._all:
+            await asyncio.wait(self._all, timeout=2)
+
+    def _stop_tunnels(self, why: str) -> None:
+        for tunnel in list(self._tunnels):
+            tunnel.stop(why)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._all.discard(task)
+        self._asking.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:  # a fault of ours ends the one connection that met it, closed and on the record
+            self._audit.note(Entry(kind="protocol", reason=f"internal-error: {type(error).__name__}"))
+
+    async def _serve(self, inside: socket.socket) -> None:
+        """One connection from the shim: lookups, or one tunnel."""
+        loop = asyncio.get_running_loop()
+        data = b""
+        try:
+            while True:
+                line, feed, rest = data.partition(b"\n")
+                if len(line) >= MAX_LINE:
+                    raise WireError("line-too-long")
+                if not feed:
+                    more = await loop.sock_recv(inside, MAX_LINE)
+                    if not more:
+                        return
+                    data += more
+                    continue
+                request, data = parse_line(line), rest
+                if isinstance(request, Connect):
+                    await self._connect(request, inside, data)
+                    return
+                await loop.sock_sendall(inside, self._looked_up(request))
+                await asyncio.sleep(0)  # nothing above waits while lines keep coming: others get their turn here
+        except WireError as error:
+            self._audit.note(Entry(kind="protocol", reason=str(error)))
+        except OSError:  # the sandbox's end has gone
+            return
+        finally:
+            inside.close()
+
+    def _looked_up(self, request: Lookup) -> bytes:
+        entry = Entry(kind="lookup", name=request.name)
+        try:
+            name = canonical_name(request.name)
+        except ValueError:
+            entry.reason = Reason.NOT_A_NAME
+            self._audit.note(entry)
+            return no_line(entry.reason)
+        ports = self._order.rules.ports_of(name)
+        entry.name = name
+        entry.verdict = "allowed" if ports else "refused"
+        entry.reason = self._order.rules.decide(name, ports[0]).reason if ports else self._order.rules.denial_of(name)
+        self._audit.note(entry)
+        return ports_line(ports) if ports else no_line(entry.reason)
+
+    async def _connect(self, request: Connect, inside: socket.socket, early: bytes) -> None:
+        """Carry one connection; its line is in the audit whatever happens."""
+        if not self._audit.promise():
+            self._audit.note(Entry(kind="connect", name=request.name, port=request.port, reason="audit-full"))
+            await asyncio.get_running_loop().sock_sendall(inside, no_line("audit-full"))
+            return
+        entry = Entry(kind="connect", name=request.name, port=request.port, reason="gateway-closed")
+        begun = asyncio.get_running_loop().time()
+        try:
+            allowed_as, upstream = await self._reach(request, entry, inside)
+            with upstream:
+                await self._carry(entry, inside, upstream, early)
+            entry.verdict, entry.reason = "allowed", allowed_as
+        except ClientGone:
+            entry.verdict, entry.reason, entry.ended = "allowed", "client-gone", "client-gone"
+        except Refused as refused:
+            entry.reason = str(refused)
+        finally:
+            entry.seconds = asyncio.get_running_loop().time() - begun
+            self._audit.keep(entry)
+
+    async def _reach(self, request: Connect, entry: Entry, inside: socket.socket) -> tuple[str, socket.socket]:
+        """Why it is allowed, and a connection to the server; the sandbox hears when there is none."""
+        try:
+            entry.name, allowed_as = self._allowed(request)
+            addresses = await self._checked(entry)
+            address, upstream = await self._dialled(addresses, request.port)
+        except Refused as refused:
+            with contextlib.suppress(OSError):
+                await asyncio.get_running_loop().sock_sendall(inside, no_line(str(refused)))
+            raise
+        entry.address = str(address)
+        return allowed_as, upstream
+
+    def _allowed(self, request: Connect) -> tuple[str, str]:
+        """The canonical name, and why it is allowed. Raises `Refused`."""
+        try:
+            name = canonical_name(request.name)
+        except ValueError:
+            raise Refused(Reason.NOT_A_NAME) from None
+        decision = self._order.rules.decide(name, request.port)
+        if not decision.allowed:
+            raise Refused(decision.reason)
+        if not self._meter.take(len(name)):  # a name that is looked up is sent out too
+            raise Refused("upload-limit")
+        return name, decision.reason
+
+    async def _checked(self, entry: Entry) -> list[Address]:
+        """The addresses of a name, when every one of them may be dialled. Raises `Refused`.
+
+        One closed answer among open ones refuses the name: whoever mixes them is trying what gets through.
+        """
+        try:
+            addresses = await self._order.resolver.resolve(entry.name)
+            own = self._order.own()
+        except ResolveError as error:
+            raise Refused(str(error)) from error
+        except OSError as error:
+            raise Refused("own-addresses-unknown") from error
+        for address in addresses:
+            why = refusal(address, entry.name, private=self._order.private, own=own)
+            if why:
+                entry.address = str(address)
+                raise Refused(f"address: {why}")
+        return addresses[: self._order.limits.dialled]
+
+    async def _dialled(self, addresses: list[Address], port: int) -> tuple[Address, socket.socket]:
+        try:
+            return await asyncio.wait_for(dial_first(addresses, port, self._order.dial), self._order.limits.connect)
+        except TimeoutError:
+            raise Refused("connect-timed-out") from None
+        except OSError as error:
+            # By its number: asyncio's own text holds the address, which is for the audit and not for the sandbox.
+            raise Refused(f"connect-failed: {os.strerror(error.errno or 0)}") from error
+
+    async def _carry(self, entry: Entry, inside: socket.socket, upstream: socket.socket, early: bytes) -> None:
+        try:
+            await asyncio.get_running_loop().sock_sendall(inside, OK)
+            if entry.port == TLS_PORT:
+                early = await self._hello(entry.name, inside, early)
+        except OSError:
+            raise ClientGone from None
+        guard = HttpGuard(entry.name, HTTP_PORT) if entry.port == HTTP_PORT else None
+        tunnel = Tunnel(self._meter, guard)
+        task = asyncio.current_task()
+        self._tunnels.add(tunnel)
+        self._asking -= {task} if task else set()
+        try:
+            await tunnel.carry(inside, upstream, early)
+        finally:
+            self._tunnels.discard(tunnel)
+            entry.bytes_up, entry.bytes_down, entry.ended = tunnel.bytes_up, tunnel.bytes_down, tunnel.ended
+        if tunnel.refused:
+            raise Refused(tunnel.refused)
+
+    async def _hello(self, name: str, inside: socket.socket, data: bytes) -> bytes:
+        """The client's first bytes, once they are a ClientHello for `name`. Raises `Refused`; the server has none."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._order.limits.opening):
+                while (found := server_name(data)) is More.BYTES:
+                    more = await loop.sock_recv(inside, 16384)
+                    if not more:
+                        raise Refused("tls: ended within the ClientHello") if data else ClientGone
+                    data += more
+        except TimeoutError:
+            raise Refused("tls: no ClientHello in time") from None
+        except HelloError as error:
+            raise Refused(f"tls: {error}") from error
+        if found.lower().removesuffix(".") != name:
+            raise Refused("tls: another server name")
+        return data
