@@ -97,7 +97,7 @@ def collect_work(attempt: Attempt, workspace: Workspace, collector: Collector) -
 
 
 def collector_request(attempt: Attempt, workspace: Workspace) -> dict[str, object]:
-    """What `repo/collector.py` is told; its `read_request` says what each key means."""
+    """What `repo/collector/` is told; its `read_request` says what each key means."""
     name, email = COLLECTOR_IDENTITY
     return {
         "version": 1,

@@ -219,7 +219,7 @@ def places_of(state: Path, paths: RunPaths) -> Places:
         collector_in=str(paths.collector_in),
         collector_out=str(paths.collector_out),
         shim=str(shim_file()),
-        collector=str(collector_file()),
+        collector=str(collector_folder()),
     )
 
 
@@ -244,6 +244,6 @@ def shim_file() -> Path:
     return Path(sandbox.__file__).with_name("shim.py").resolve()
 
 
-def collector_file() -> Path:
-    """The program that the collector container runs."""
-    return Path(repo.__file__).with_name("collector.py").resolve()
+def collector_folder() -> Path:
+    """The program that the collector container runs: a folder with a `__main__.py`."""
+    return Path(repo.__file__).with_name("collector").resolve()

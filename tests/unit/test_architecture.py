@@ -30,8 +30,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """A part may import itself and what stands in a line above its own, nothing of its own line. "" is the package."""
 
-INSIDE = ("agents/demo_script.py", "repo/collector.py", "sandbox/shim.py")
+COLLECTOR = tuple(file for file in FILES if file.startswith("repo/collector/"))
+INSIDE = ("agents/demo_script.py", "sandbox/shim.py", *COLLECTOR)
 """Programs that run inside a container, alone: the standard library, nothing of ours, and no doors to keep."""
+
+SIBLINGS = frozenset(Path(file).stem for file in COLLECTOR)
+"""By these names the collector's modules import each other, and nobody else imports them."""
 
 DOORS: dict[str, tuple[str, ...]] = {
     "docker": ("sandbox/",),
@@ -173,7 +177,19 @@ def test_names_with_effects_are_said_only_where_they_may_be(file: str) -> None:
 @pytest.mark.parametrize("file", [file for file in FILES if file in INSIDE])
 def test_what_runs_inside_a_container_stands_alone(file: str) -> None:
     foreign = {name.split(".")[0] for _, name in imports(file)} - sys.stdlib_module_names
-    assert not foreign
+    assert foreign <= (SIBLINGS if file in COLLECTOR else set())
+
+
+def test_no_module_of_the_collector_hides_one_of_the_standard_library() -> None:
+    assert "dot_git" in SIBLINGS
+    assert not SIBLINGS & sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file not in COLLECTOR])
+def test_only_the_collector_imports_the_collector(file: str) -> None:
+    modules = {name for _, name in imports(file)}
+    assert not {name for name in modules if name.split(".")[0] in SIBLINGS}
+    assert not {name for name in modules if f"{name}.".startswith("runner.repo.collector.")}
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -108,7 +108,7 @@ def test_the_collector_sees_the_workspace_and_nothing_of_the_agents_else() -> No
         "/workspace": "rw",
         "/out": "rw",
         "/paddock/in": "ro",
-        "/paddock/collector.py": "ro",
+        "/paddock/collector": "ro",
     }
     assert (spec.writable_root, spec.secret_environment) == (False, ())
     assert "PADDOCK_RUN" not in spec.environment

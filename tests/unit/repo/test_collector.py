@@ -20,9 +20,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dot_git import is_branch_name
+from report import spell
 from runner.model.identity import Identity
 from runner.model.result import Verdict
-from runner.repo.collector import is_branch_name, spell
 from runner.repo.quarantine import read_report
 from tests.unit.repo.collection_kit import MAIN, ORDINARY, PERSON, SCRIPT, Stage, git
 
@@ -785,10 +786,11 @@ def test_leftovers_that_cannot_be_saved_do_not_cost_the_commits(stage: Stage, tm
         f'#!/bin/sh\n[ $1 = add ] || exec {shutil.which("git")} "$@"\necho $$ > {tmp_path}/pid\nsleep 60 & wait\n'
     )
     (shim / "git").chmod(0o755)
-    script = SCRIPT.read_text().replace('"PATH": "', f'"PATH": "{shim}:')
-    (tmp_path / "collector.py").write_text(script)
+    script = shutil.copytree(SCRIPT, tmp_path / "collector")
+    door = script / "repository.py"
+    door.write_text(door.read_text().replace('"PATH": "', f'"PATH": "{shim}:'))
     (stage.root / "inbox/collect.json").write_text(json.dumps(stage.request(step_seconds=2.0)))
-    argv = [sys.executable, "-I", str(tmp_path / "collector.py"), *stage.places()]
+    argv = [sys.executable, "-I", "-B", str(script), *stage.places()]
     subprocess.run(argv, check=True, timeout=20, env=PERSON)
     collected = stage.receive(read_report(stage.root / "out"))
     assert [branch.sha for branch in collected.report.branches] == [sha]
@@ -799,7 +801,7 @@ def test_leftovers_that_cannot_be_saved_do_not_cost_the_commits(stage: Stage, tm
 
 def test_a_request_that_cannot_be_read_still_gets_a_report(stage: Stage) -> None:
     (stage.root / "inbox/collect.json").write_text("{")
-    subprocess.run([sys.executable, "-I", SCRIPT, *stage.places()], check=True, timeout=20, env=PERSON)
+    subprocess.run([sys.executable, "-I", "-B", SCRIPT, *stage.places()], check=True, timeout=20, env=PERSON)
     report = json.loads((stage.root / "out/report.json").read_text())
     assert report["problems"][0]["code"] == "collector-failed"
 

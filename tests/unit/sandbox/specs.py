@@ -20,7 +20,7 @@ def places_in(folder: Path | str) -> Places:
         collector_in=f"{folder}/in",
         collector_out=f"{folder}/out",
         shim=f"{folder}/shim.py",
-        collector=f"{folder}/collector.py",
+        collector=f"{folder}/collector",
     )
 
 
