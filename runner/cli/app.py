@@ -220,14 +220,17 @@ def main() -> None:
         print_error(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # Whoever read us has gone (`paddock logs | head`); nothing is wrong.
+        # Whoever read us has gone (`paddock logs | head`). A run never ends here: it goes on without being watched.
+        from runner.cli.terminal import abandon
+
+        abandon(sys.stdout)
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the top of the program: a bug, told as one
         import traceback
 
         traceback.print_exc()
         sys.stderr.write(
-            f"paddock: this is a bug in Paddock ({type(error).__name__}); nothing of yours was changed by it.\n"
+            f"paddock: this is a bug in Paddock ({type(error).__name__}); `paddock ps` shows what still runs.\n"
         )
         sys.exit(1)
     finally:

@@ -208,6 +208,11 @@ class FakeBox:
         """See `Box.written`."""
         return 0
 
+    def hang_up(self) -> None:
+        """See `Box.hang_up`."""
+        self._attached = False
+        self._output.put(None)
+
     def close(self) -> None:
         """See `Box.close`."""
         if self.running:

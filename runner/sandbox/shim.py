@@ -129,13 +129,13 @@ def close_io_uring() -> bool:
     return refused and ctypes.get_errno() in {errno.EPERM, errno.ENOSYS}
 
 
-def confirmed(path: str) -> bool:
+def confirmed(path: str, evidence: dict[str, object]) -> bool:
     """Whether the host, shown the proof, lets the agent start."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
         control.settimeout(HANDSHAKE_SECONDS)
         try:
             control.connect(path)
-            control.sendall(json.dumps(proof()).encode() + b"\n")
+            control.sendall(json.dumps(evidence).encode() + b"\n")
             return control.recv(16) == b"go\n"
         except OSError as error:
             print(f"paddock: no word from the host: {error}", file=sys.stderr)  # noqa: T201
@@ -178,10 +178,11 @@ def forward_to(child: int) -> None:
 def main(argv: list[str]) -> int:
     """Prove, start, wait; the exit code is the agent's, 128 + n when signal n ended it."""
     control, *command = argv
+    evidence = proof()  # before a filter of our own could pass for the engine's
     if not close_io_uring():
         print("paddock: io_uring cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
         return NOT_CONFIRMED
-    if not confirmed(control):
+    if not confirmed(control, evidence):
         return NOT_CONFIRMED
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     child = start(command)
