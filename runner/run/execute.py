@@ -6,11 +6,11 @@ import os
 from concurrent.futures import Future
 from contextlib import ExitStack
 
-from runner.errors import ContainerGoneError, EngineError, RefusedError
+from runner.errors import ContainerGoneError, EngineError
 from runner.model.events import Phase
 from runner.model.result import RunResult
 from runner.model.task import Task
-from runner.plan import collector_spec, plan_sandbox, sandbox_etc
+from runner.plan import collector_spec, plan_sandbox, sandbox_etc, workspace_fits
 from runner.repo.urls import is_url, parse_url
 from runner.repo.workspace import Workspace, prepare_workspace
 from runner.run.agent_log import AgentLog
@@ -51,7 +51,7 @@ def run_task(task: Task, host: Host) -> RunResult:
 def begin_run(prepared: Prepared, host: Host, ledger: Ledger) -> Attempt:
     """The run's directory and its row in the ledger: evidence that exists before the first effect."""
     state, task = host.settings.state_dir, prepared.task
-    refuse_name_in_use(task, ledger)
+    ledger.refuse_name_in_use(task.name)
     paths = create_run(state, task.name or prepared.agent.slug(task), host.clock.now().date())
     with ExitStack() as undo:
         undo.callback(remove_tree, paths.directory)
@@ -91,18 +91,6 @@ def without_secrets(prepared: Prepared) -> Task:
     return task.model_copy(update={"environment": environment, "repo": repo})
 
 
-def refuse_name_in_use(task: Task, ledger: Ledger) -> None:
-    """A name is one running run's at a time: commands that take a name would otherwise mean two."""
-    if not task.name:
-        return
-    other = ledger.running_with_name(task.name)
-    if other is not None:
-        raise RefusedError(
-            f"The name {task.name!r} is in use by {other.id}, which is still running.",
-            hint=f"Choose another name, or end that run with `paddock stop {other.id}`.",
-        )
-
-
 def carry_out(attempt: Attempt) -> RunResult:
     """Everything with an effect. Whatever fails, what the agent left is collected and what was started is removed."""
     with remembered(attempt.errors):
@@ -136,6 +124,8 @@ def open_workspace(attempt: Attempt) -> Workspace | None:
                 workspace = attempt.workspace = make_workspace(attempt)
         except KeyboardInterrupt:
             return None
+        size = measure_tree(paths.workspace, enough=prepared.policy.limits.files)
+        workspace_fits(size.bytes, size.entries, prepared.policy.limits)
         for notice in workspace.notices:
             attempt.journal.notice(notice)
         for folder in (paths.control, paths.etc):

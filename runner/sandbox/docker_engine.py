@@ -186,18 +186,20 @@ class DockerBox:
             self._remove()
 
     def _remove(self) -> None:
-        # "removal in progress" and "device or resource busy" pass by themselves.
-        for pause in (0.1, 0.5, 2.0, None):
-            try:
-                self._client.remove_container(self.id, v=True, force=True)
-            except docker.errors.NotFound:
-                return
-            except docker.errors.APIError:
-                if pause is None:
-                    raise
-                time.sleep(pause)
-            else:
-                return
+        """Remove; "removal in progress" and "device or resource busy" pass by themselves."""
+        try:
+            self._remove_once()
+        except docker.errors.APIError:
+            from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
+
+            time.sleep(0.1)
+            pauses = wait_chain(wait_fixed(0.5), wait_fixed(2.0))
+            failed = retry_if_exception_type(docker.errors.APIError)
+            Retrying(stop=stop_after_attempt(3), wait=pauses, retry=failed, reraise=True)(self._remove_once)
+
+    def _remove_once(self) -> None:
+        with contextlib.suppress(docker.errors.NotFound):
+            self._client.remove_container(self.id, v=True, force=True)
 
 
 def _timed_out(error: BaseException) -> bool:

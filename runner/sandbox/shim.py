@@ -149,6 +149,7 @@ def start(argv: list[str]) -> int:
         return child
     os.setsid()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the agent's programs would inherit that
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
         os.execvp(argv[0], argv)

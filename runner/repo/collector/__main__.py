@@ -22,6 +22,7 @@ from report import Report
 from repository import Repository
 from request import Places, Request, read_request
 from salvage import salvage
+from stray import add_strays
 
 NOT_TOLD = 125
 
@@ -42,6 +43,7 @@ def collect(places: Places, request: Request, report: Report) -> None:
         repository = Repository(scratch + b"/repository", request, places, [places.git + b"/objects"])
         tips = choose(repository, refs, report)
         add_leftovers(repository, tips, refs, report)
+        add_strays(repository, tips, refs, report)
         others = bundle(repository, tips, report)
         if others is not None:
             salvage(scratch, places, request, report, others)

@@ -39,11 +39,17 @@ def choose(repository: Repository, refs: Refs, report: Report) -> Tips:
             report.problem(code, f"the branch {name or '(detached HEAD)'} points to {sha}: {kinds[sha]}, not a commit")
         elif name == current:
             tips[PRIMARY] = (name, sha)
-        elif len([ref for ref in tips if ref != PRIMARY]) < request.max_branches:
-            tips[f"{OTHER}/{len(tips) - (PRIMARY in tips)}"] = (name, sha)
+        elif place := free_place(tips, request):
+            tips[place] = (name, sha)
         else:
             report.leave(name, sha, f"more than {request.max_branches} branches moved")
     return tips
+
+
+def free_place(tips: Tips, request: Request) -> str:
+    """The bundle's next ref, or nothing when there are enough."""
+    number = len(tips) - (PRIMARY in tips)
+    return f"{OTHER}/{number}" if number < request.max_branches else ""
 
 
 def tell_branches(places: Places, tips: Tips, request: Request, report: Report) -> None:
@@ -57,4 +63,5 @@ def tell_branches(places: Places, tips: Tips, request: Request, report: Report) 
         if ref in carried:
             report.branches.append({"inside": name, "ref": ref, "sha": sha, "before": before})
         else:
-            report.leave(name, sha, "it holds nothing new" + (f", and was moved away from {before}" if before else ""))
+            moved = f", and was moved away from {before}" if before else ""
+            report.leave(name, sha, "it holds nothing new" + moved, holds_work=False)

@@ -17,6 +17,7 @@ MAX_REFS_READ = 20_000
 MAX_REF_DEPTH = 64
 MAX_PACKED_REFS = 64 * 1024 * 1024
 MAX_OBJECT_FILES = 5_000_000
+MAX_STASH_LOG = 1024 * 1024
 
 HEADS = "refs/heads/"
 SOCKETS_OF_GIT = {b"fsmonitor--daemon.ipc"}
@@ -28,11 +29,13 @@ class UnusableError(Exception):
 
 
 class Refs(NamedTuple):
-    """What the agent's refs say: branches by plain name, and where HEAD is."""
+    """What the agent's refs say: branches by plain name, where HEAD is, and everything else that moved."""
 
     heads: dict[str, str]
     head_branch: str
     detached: str
+    others: list[tuple[bytes, str]]
+    """Full name and id of each ref that is no plainly named branch; a stash for each entry that it has."""
 
 
 def scan(path: bytes) -> list[os.DirEntry[bytes]]:
@@ -129,7 +132,7 @@ def is_id(text: bytes, object_format: str) -> bool:
 
 
 def read_refs(git: bytes, request: Request, report: Report) -> Refs:
-    """Every branch and HEAD, by hand. Odd names, links and special files are counted and left alone."""
+    """Every branch and HEAD, by hand. Links and special files are reported and left alone."""
     packed = packed_refs(git, report)
     loose = list(walk_refs(git + b"/refs", report))
     kind, name, detached = read_head(git, request, report)
@@ -145,18 +148,55 @@ def read_refs(git: bytes, request: Request, report: Report) -> Refs:
             found[ref] = read_file(git + b"/" + ref, 1024).strip()
         except OSError as error:
             report.problem("ref-unreadable", ref + b": " + str(error.strerror or error).encode())
+    heads, others = sort_refs(found, request, report)
+    if b"refs/stash" in found:
+        others += older_stashes(git, found[b"refs/stash"], request, report)
+    return Refs(heads, name if kind == "branch" else "", detached, others)
+
+
+def sort_refs(
+    found: dict[bytes, bytes], request: Request, report: Report
+) -> tuple[dict[str, str], list[tuple[bytes, str]]]:
+    """Plainly named branches, and the other refs as far as they are not as they were."""
     heads: dict[str, str] = {}
-    for ref, sha in found.items():
-        if not ref.startswith(HEADS.encode()):
-            report.stash |= ref == b"refs/stash"
-            report.other_refs += request.refs.get(os.fsdecode(ref)) != os.fsdecode(sha)
-        elif not (text := plain_name(ref[len(HEADS) :])):
-            report.odd(ref)
-        elif is_id(sha, request.object_format):
-            heads[text] = sha.decode("ascii")
-        else:  # cut off by a full disk, say: there may be commits that only this branch led to
+    others: list[tuple[bytes, str]] = []
+    for ref, sha in sorted(found.items()):
+        if not ref.startswith(HEADS.encode()) and request.refs.get(os.fsdecode(ref)) == os.fsdecode(sha):
+            continue
+        text = plain_name(ref[len(HEADS) :]) if ref.startswith(HEADS.encode()) else ""
+        if not text:
+            count_other(ref, report)
+        if is_id(sha, request.object_format):
+            others += [] if text else [(ref, sha.decode("ascii"))]
+            heads |= {text: sha.decode("ascii")} if text else {}
+        elif text:  # cut off by a full disk, say: there may be commits that only this branch led to
             report.problem("branch-unusable", f"the branch {text} holds no id")
-    return Refs(heads, name if kind == "branch" else "", detached)
+        elif not sha.startswith(b"ref:"):
+            report.leave(spell(ref, 300), "0" * 40, "it holds no id")
+    return heads, others
+
+
+def count_other(ref: bytes, report: Report) -> None:
+    """Count a ref that cannot come as what it is."""
+    if ref.startswith(HEADS.encode()):
+        report.odd(ref)
+    else:
+        report.stash |= ref == b"refs/stash"
+        report.other_refs += 1
+
+
+def older_stashes(git: bytes, newest: bytes, request: Request, report: Report) -> list[tuple[bytes, str]]:
+    """The entries below the newest one, which only the log of the stash knows: ids alone are taken from there."""
+    try:
+        lines = read_file(git + b"/logs/refs/stash", MAX_STASH_LOG).splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        report.leave("refs/stash", "0" * 40, f"its older entries cannot be read: {error}")
+        return []
+    found = [words[1] for line in reversed(lines) if len(words := line.split(b" ", 2)) == 3]
+    older = dict.fromkeys(sha.decode("ascii") for sha in found if is_id(sha, request.object_format) and sha != newest)
+    return [(b"refs/stash", sha) for sha in older]
 
 
 def packed_refs(git: bytes, report: Report) -> dict[bytes, bytes]:

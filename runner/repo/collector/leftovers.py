@@ -49,10 +49,9 @@ def save_work_tree(repository: Repository, parent: str | None, report: Report) -
     survey = Survey(places, request.max_file)
     if survey.unreachable:
         report.problem("leftovers-incomplete", f"{survey.unreachable} folders are too deep or cannot be read")
-    for path in survey.nested:
-        report.problem("nested-repository", path + b" is a repository of its own: its files are taken, its history not")
     load_index(repository, parent)
     with set_aside(repository, survey.aside):
+        tell_nested(repository, survey.nested, report)
         if survey.nested and parent:
             forget_gitlinks(repository, survey.nested)
         skipped = skip_large(repository, survey.large, report)
@@ -152,6 +151,14 @@ def load_index(repository: Repository, parent: str | None) -> None:
             return
         os.unlink(index)
     repository.git("read-tree", parent)
+
+
+def tell_nested(repository: Repository, nested: list[bytes], report: Report) -> None:
+    """Report nested repositories, but for those that the tree itself says to ignore: of them nothing is collected."""
+    stdin = b"".join(path + b"\0" for path in nested)
+    ignored = repository.try_git("check-ignore", "-z", "--stdin", stdin=stdin, work_tree=True)[1] if nested else b""
+    for path in sorted(set(nested) - set(ignored.split(b"\0"))):
+        report.problem("nested-repository", path + b" is a repository of its own: its files are taken, its history not")
 
 
 def forget_gitlinks(repository: Repository, nested: list[bytes]) -> None:

@@ -16,7 +16,7 @@ class Report:
     def __init__(self) -> None:
         self.head = {"kind": "unreadable", "name": ""}
         self.branches: list[dict[str, Any]] = []
-        self.left: list[dict[str, str]] = []
+        self.left: list[dict[str, str | bool]] = []
         self.deleted: list[str] = []
         self.odd_refs = 0
         self.odd_names: list[str] = []
@@ -40,9 +40,10 @@ class Report:
         if len(self.odd_names) < 10:
             self.odd_names.append(spell(name, 200))
 
-    def leave(self, inside: str, sha: str, reason: str) -> None:
-        if len(self.left) < MAX_TEXTS:
-            self.left.append({"inside": inside, "sha": sha, "reason": spell(reason)})
+    def leave(self, inside: str, sha: str, reason: str, *, holds_work: bool = True) -> None:
+        if len(self.left) < MAX_TEXTS or holds_work:
+            del self.left[MAX_TEXTS - 1 :]
+            self.left.append({"inside": inside, "sha": sha, "reason": spell(reason), "holds_work": holds_work})
 
     def write(self, out: bytes) -> None:
         partial = out + b"/report.json.partial"

@@ -105,6 +105,14 @@ class Repository:
             raise StepError(f"git {os.fsdecode(argv[0])} failed: {errors[-500:]}")
         return output
 
+    def commits(self, ids: list[str]) -> dict[str, str]:
+        """The commit that each id leads to, through tags; those that lead to none are left out."""
+        if not ids:
+            return {}
+        asked = "".join(f"{sha}^{{commit}}\n" for sha in ids).encode()
+        lines = self.git("cat-file", "--batch-check=%(objectname)", stdin=asked).splitlines()
+        return {sha: line.decode() for sha, line in zip(ids, lines, strict=True) if b" " not in line}
+
     def kinds(self, names: list[str]) -> dict[str, str]:
         """What each revision is: commit, tree, tag, blob, or missing."""
         if not names:

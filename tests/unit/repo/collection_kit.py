@@ -197,9 +197,13 @@ class Stage:
 
     def land(self, collected: Collected, run: str = "r1", owner: Identity | None = None) -> dict[str, str]:
         """Patch and import; the new refs of the user's repository."""
+        for number, branch in enumerate(collected.report.branches):
+            assert write_patch(collected.quarantine, self.start, branch.sha, self.root / f"{number}.patch")
+        return self.land_again(collected, run, owner)
+
+    def land_again(self, collected: Collected, run: str = "r1", owner: Identity | None = None) -> dict[str, str]:
+        """The import alone, which may have been done before."""
         heads = {branch.ref: branch.sha for branch in collected.report.branches}
-        for number, head in enumerate(heads.values()):
-            assert write_patch(collected.quarantine, self.start, head, self.root / f"{number}.patch")
         names = name_branches(run, collected.report)
         refs = {names[ref]: sha for ref, sha in heads.items()}
         if refs:
