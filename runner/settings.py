@@ -69,8 +69,14 @@ def load_settings(**flags: Any) -> Settings:
         **given,
         "state_dir": state_dir(given.get("state_dir")),
     }
+    reader = Settings
+    if any(f"PADDOCK_{name.upper()}" in os.environ for name in Settings.model_fields.keys() - layers.keys()):
+        # pydantic-settings brings asyncio and more along, which a run without such variables need not wait for.
+        from runner.model.outside import OutsideSettings
+
+        reader = OutsideSettings
     try:
-        return Settings(**layers)
+        return reader(**layers)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))

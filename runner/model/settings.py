@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runner.model.base import Record
 from runner.model.wording import quoted
 
 
-class Settings(BaseSettings):
+class Settings(Record):
     """Every setting; each can be written in the config file, or in the environment as `PADDOCK_<NAME>`."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="PADDOCK_")
 
     state_dir: Path = Field(description="Where runs, the ledger, clones and caches are kept.")
     engine: str = Field(

@@ -36,6 +36,7 @@ def supervise(watched: Watched, output: Iterator[Output]) -> Supervised:
     watchdog = Watchdog(watched)
     thread = threading.Thread(target=watchdog.run, name="watchdog", daemon=True)
     thread.start()
+    threading.Thread(target=watchdog.sample, name="sampler", daemon=True).start()
     try:
         for piece in output:
             watchdog.heard()

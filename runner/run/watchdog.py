@@ -94,7 +94,7 @@ class Watchdog:
         """Why the agent was stopped for a failure of ours."""
         self.killed_at: float | None = None
         self.peaks = Peaks()
-        self._next_sample = self._next_measure = self.started
+        self._next_measure = self.started
         self._failed_looks = 0
         self._told: set[str] = set()
 
@@ -107,9 +107,7 @@ class Watchdog:
     def run(self) -> None:
         """Look at every limit until the container is over; stop it when one is reached."""
         try:
-            self._sample_when_due()  # so that the shortest run has been looked at once
             while self.reason is None and not self.over.wait(TICK):
-                self._sample_when_due()
                 self._measure_when_due()
                 self.reason = self._breach()
             if self.reason is not None:
@@ -119,6 +117,17 @@ class Watchdog:
                 if self.reason is None:
                     self.reason, self.failure = Outcome.ENGINE_FAILED, "the watchdog failed"
                 self._kill_until_over()
+
+    def sample(self) -> None:
+        """Ask the engine again and again what the container uses; on a thread that nobody waits for.
+
+        The engine may take its time over the answer, above all for a container that is just ending.
+        """
+        while True:
+            if usage := self.watched.box.usage():
+                self.peaks.add_usage(usage)
+            if self.over.wait(SAMPLE_EVERY):
+                return
 
     def look_at_disk(self) -> bool:
         """Measure the workspace, and the writable layer where there is one; whether it could be done."""
@@ -134,13 +143,6 @@ class Watchdog:
         if self.watched.log.exceeded:
             return Outcome.OUTPUT_EXCEEDED
         return Outcome.DISK_EXCEEDED if self._too_big() else None
-
-    def _sample_when_due(self) -> None:
-        if self.clock.monotonic() < self._next_sample:
-            return
-        if usage := self.watched.box.usage():
-            self.peaks.add_usage(usage)
-        self._next_sample = self.clock.monotonic() + SAMPLE_EVERY
 
     def _measure_when_due(self) -> None:
         before = self.clock.monotonic()

@@ -89,9 +89,9 @@ class ImageStore:
 
     def base(self) -> ImageRef:
         """The shipped base image, built on first use. Raises `ImageError`, `EngineUnavailableError`."""
-        debian = self._debian().present()
-        found = self._find(content_tag(self._folder("base"), debian, self._extra_roots)) if debian else None
-        return found or self._build("base", keep=True)
+        folder = self._folder("base")
+        tags = (content_tag(folder, debian, self._extra_roots) for debian in self._debian().names())
+        return next(filter(None, map(self._find, tags)), None) or self._build("base", keep=True)
 
     def resolve(self, name: str) -> ImageRef:
         """An image by name, pulled if it is missing; the empty name is the base image. Raises `ImageError`."""
