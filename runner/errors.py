@@ -2,7 +2,7 @@
 
 PaddockError                     exit 1    never raised itself
 ├── UsageError                   exit 2    the command line cannot be understood
-├── RefusedError                 exit 30   policy, task or ceiling; nothing was started
+├── RefusedError                 exit 30   policy, task or ceiling; the agent was not started
 │   ├── PolicyError                        a policy file: names the file, the line and the key
 │   ├── RepositoryError                    the source repository cannot be used as asked
 │   └── UnenforceableError                 this engine or machine cannot hold what the policy asks
@@ -42,7 +42,7 @@ class RunNotFoundError(PaddockError):
 
 
 class RefusedError(PaddockError):
-    """The run was refused before anything was started."""
+    """The run was refused before the agent was started."""
 
     exit_code = 30
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from runner.errors import UnenforceableError
+from runner.errors import RefusedError, UnenforceableError
 from runner.model.base import Record
 from runner.model.environment import environment_fault
 from runner.model.identity import Identity
 from runner.model.policy import Limits, Policy
-from runner.model.quantities import Bytes
+from runner.model.quantities import Bytes, format_size
 from runner.model.spec import (
     ROLE_LABEL,
     RUN_LABEL,
@@ -28,7 +28,7 @@ HOME = "/home/agent"
 SHIM = "/paddock/shim.py"
 SHIM_NETWORK = "/paddock/shim_network.py"
 CONTROL = "/paddock/control"
-COLLECTOR = "/paddock/collector.py"
+COLLECTOR = "/paddock/collector"
 COLLECTOR_IN = "/paddock/in"
 CONTROL_SOCKET = "launch.sock"
 """In a folder that one container sees: its first process reports there, and waits for `go`."""
@@ -211,6 +211,23 @@ def check_machine(policy: Policy, machine: Machine) -> None:
         raise UnenforceableError(
             "This machine cannot enforce the policy:\n  " + "\n  ".join(reasons),
             hint="Lower the limits in the policy, or run `paddock doctor` to see what the engine lacks.",
+        )
+
+
+def workspace_fits(size: int, entries: int, limits: Limits) -> None:
+    """Refuse a workspace that, before the agent begins, takes more than it may. Raises `RefusedError`.
+
+    `size` is in bytes; `entries` may have been counted no further than just beyond `limits.files`.
+    """
+    reasons = []
+    if size > limits.disk:
+        reasons.append(f"it takes {-(-size // MIB)} MiB, more than limits.disk = {format_size(limits.disk)}")
+    if entries > limits.files:
+        reasons.append(f"it holds more files and directories than limits.files = {limits.files}")
+    if reasons:
+        raise RefusedError(
+            f"The workspace is too large before the agent begins: {'; '.join(reasons)}.",
+            hint='Raise the limit in the policy; workspace.history = "shallow" makes the workspace smaller.',
         )
 
 

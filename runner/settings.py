@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 MAX_CONFIG = 256 * 1024
 
+_overrides: dict[str, Any] = {}
+
+
+def override(*, state_dir: Path | None = None, engine: str | None = None) -> None:
+    """What the command line says for this whole process; `None` was not given. Each call replaces the one before."""
+    given = {"state_dir": state_dir, "engine": engine}
+    _overrides.clear()
+    _overrides.update({name: value for name, value in given.items() if value is not None})
+
 
 def config_file() -> Path:
     """`$PADDOCK_CONFIG`, else `config.toml` in the user's configuration folder."""
@@ -32,7 +41,7 @@ def config_file() -> Path:
 
 def state_dir(flag: Path | None = None) -> Path:
     """The state directory: flag, then `PADDOCK_STATE_DIR`, then the config file, then the platform's own place."""
-    named = flag or os.environ.get("PADDOCK_STATE_DIR") or _config().get("state_dir")
+    named = flag or _overrides.get("state_dir") or os.environ.get("PADDOCK_STATE_DIR") or _config().get("state_dir")
     if named:
         return Path(os.path.abspath(Path(str(named)).expanduser()))  # noqa: PTH100 - resolve() would follow links
     import platformdirs
@@ -41,12 +50,15 @@ def state_dir(flag: Path | None = None) -> Path:
 
 
 def load_settings(**flags: Any) -> Settings:
-    """All settings. Flags that are `None` were not given. Raises `UsageError` with file, key and reason."""
+    """All settings; `flags` are over what `override` said. Flags that are `None` were not given.
+
+    Raises `UsageError` with file, key and reason.
+    """
     from pydantic import ValidationError
 
     from runner.model.settings import Settings
 
-    given = {name: value for name, value in flags.items() if value is not None}
+    given = {**_overrides, **{name: value for name, value in flags.items() if value is not None}}
     in_file = {name: value for name, value in _config().items() if f"PADDOCK_{name.upper()}" not in os.environ}
     engine = {"engine": host} if (host := os.environ.get("DOCKER_HOST")) else {}
     environment = {"engine": os.environ["PADDOCK_ENGINE"]} if os.environ.get("PADDOCK_ENGINE") else {}
@@ -57,8 +69,14 @@ def load_settings(**flags: Any) -> Settings:
         **given,
         "state_dir": state_dir(given.get("state_dir")),
     }
+    reader = Settings
+    if any(f"PADDOCK_{name.upper()}" in os.environ for name in Settings.model_fields.keys() - layers.keys()):
+        # pydantic-settings brings asyncio and more along, which a run without such variables need not wait for.
+        from runner.model.outside import OutsideSettings
+
+        reader = OutsideSettings
     try:
-        return Settings(**layers)
+        return reader(**layers)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))

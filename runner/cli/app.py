@@ -15,6 +15,7 @@ from runner.cli.options import (
     AgentOption,
     BaseOption,
     DirtyOption,
+    EngineOption,
     EnvOption,
     ExpectOption,
     ImageOption,
@@ -24,10 +25,11 @@ from runner.cli.options import (
     PromptFile,
     Repo,
     RunId,
+    StateDirOption,
     Words,
 )
 from runner.cli.subcommands import image_app, policy_app
-from runner.errors import PaddockError
+from runner.errors import PaddockError, UsageError
 
 app = typer.Typer(
     name="paddock",
@@ -42,8 +44,11 @@ app.add_typer(image_app, name="image")
 
 
 @app.callback(invoke_without_command=True)
-def version_option(
+def global_options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    state_dir: StateDirOption = None,
+    engine: EngineOption = None,
 ) -> None:
     """Run coding agents unattended, in containers that you can trust."""
     if version:
@@ -51,6 +56,11 @@ def version_option(
 
         typer.echo(f"paddock {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise UsageError("There is no command.", hint="`paddock --help` lists them.")
+    from runner.settings import override
+
+    override(state_dir=state_dir, engine=engine)
 
 
 @app.command()
@@ -172,11 +182,12 @@ def stop(
 @app.command()
 def rm(
     run_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Runs that are over.")],
+    force: Annotated[bool, typer.Option("--force", help="Also with work that was not collected.")] = False,
 ) -> None:
     """Forget finished runs. Their branches stay in the repository."""
     from runner.cli.managing import remove_runs
 
-    remove_runs(run_ids)
+    remove_runs(run_ids, force=force)
 
 
 @app.command()
@@ -185,11 +196,12 @@ def prune(
         str, typer.Option("--older-than", help='Also forget finished runs that are older, as in "30d".')
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also work that was not collected.")] = False,
 ) -> None:
     """Remove what dead runs left behind. Containers, and directories of no run."""
     from runner.cli.managing import prune_runs
 
-    prune_runs(older_than=older_than, dry_run=dry_run)
+    prune_runs(older_than=older_than, dry_run=dry_run, force=force)
 
 
 @app.command()
@@ -208,6 +220,16 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document.
     raise typer.Exit(run_doctor(as_json=json))
 
 
+@app.command()
+def recover(
+    run_id: Annotated[str, typer.Argument(metavar="[ID]", help="A run; without it, every run that needs it.")] = "",
+) -> None:
+    """Collect again: what a dead Paddock left, or a failed collection. Without an ID, of every such run."""
+    from runner.cli.recovering import recover_command
+
+    raise typer.Exit(recover_command(run_id))
+
+
 def main() -> None:
     """The command `paddock`: runs one command and ends the process with its exit code."""
     # Hundreds of modules are loaded and none is ever thrown away: looking for cycles among them is a tenth of a second.
@@ -220,14 +242,17 @@ def main() -> None:
         print_error(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # Whoever read us has gone (`paddock logs | head`); nothing is wrong.
+        # Whoever read us has gone (`paddock logs | head`). A run never ends here: it goes on without being watched.
+        from runner.cli.terminal import abandon
+
+        abandon(sys.stdout)
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the top of the program: a bug, told as one
         import traceback
 
         traceback.print_exc()
         sys.stderr.write(
-            f"paddock: this is a bug in Paddock ({type(error).__name__}); nothing of yours was changed by it.\n"
+            f"paddock: this is a bug in Paddock ({type(error).__name__}); `paddock ps` shows what still runs.\n"
         )
         sys.exit(1)
     finally:

@@ -17,7 +17,7 @@ ENDED = {
     Phase.WORKSPACE: "workspace ready",
     Phase.SANDBOX: "sandbox proved: no network, no capabilities, every limit held",
     Phase.COLLECT: "work collected",
-    Phase.GATES: "gates passed through",
+    Phase.GATES: "gates have had their look",
 }
 
 

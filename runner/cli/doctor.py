@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
-from runner.cli.terminal import answer, say, styled
+from runner.cli.terminal import answer, say
 from runner.errors import PaddockError
-from runner.model.settings import Settings
+from runner.escape import escape_text
+from runner.model.settings import Settings, engine_fault
 from runner.repo.git import git_version
 from runner.report.health import Finding, Level, advisories_for
 from runner.sandbox.docker_engine import DockerEngine
 from runner.sandbox.engine import EngineFacts
-from runner.settings import load_settings
+from runner.settings import color_wanted, load_settings
 
 MIB = 2**20
 OLDEST_ENGINE = (20, 10)
@@ -30,14 +34,30 @@ def run_doctor(*, as_json: bool) -> int:
     findings = list(examine(load_settings()))
     if as_json:
         answer(json.dumps([finding.model_dump(mode="json") for finding in findings], indent=2))
+    elif sys.stdout.isatty():
+        print_table(findings, sys.stdout)
     else:
         for finding in findings:
-            answer(
-                f"{styled(f'{finding.level.value:<8}', color=COLORS[finding.level])} {finding.name:<14} {finding.value}"
-            )
+            answer(f"{finding.level.value:<8} {finding.name:<14} {escape_text(finding.value)}")
             for text in filter(None, (finding.meaning, finding.advice)):
-                answer(f"{'':<24}{text}")
+                answer(f"{'':<24}{escape_text(text)}")
     return int(any(finding.level is Level.FAILED for finding in findings))
+
+
+def print_table(findings: Iterable[Finding], terminal: TextIO, *, width: int | None = None) -> None:
+    """For a person: the level in colour, and long sentences wrapped inside their column."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 1))
+    for most in (8, 16, None):
+        table.add_column(max_width=most)
+    for finding in findings:
+        said = "\n".join(escape_text(text) for text in (finding.value, finding.meaning, finding.advice) if text)
+        table.add_row(Text(finding.level.value, style=COLORS[finding.level]), Text(finding.name), Text(said))
+    console = Console(file=terminal, width=width, no_color=not color_wanted(), highlight=False)
+    console.print(table)
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -45,6 +65,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding(name="python", level=Level.OK, value=platform.python_version())
     yield from examine_git()
     yield from examine_state(settings.state_dir)
+    if fault := engine_fault(settings.engine):
+        advice = "Use an engine of this machine: PADDOCK_ENGINE=unix:///var/run/docker.sock"
+        yield Finding(name="engine", level=Level.FAILED, value=settings.engine, meaning=fault, advice=advice)
+        return
     try:
         facts = DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say).facts()
     except PaddockError as error:
@@ -98,12 +122,7 @@ def examine_state(state: Path) -> Iterator[Finding]:
 
 def examine_engine(facts: EngineFacts, address: str) -> Iterator[Finding]:
     """The engine and what it can hold."""
-    runc = facts.components.get("runc", "unknown")
-    yield Finding(
-        name="engine",
-        level=Level.OK,
-        value=f"Docker {facts.version} (API {facts.api_version}), runc {runc}, at {address}",
-    )
+    yield _engine(facts, address)
     yield Finding(name="machine", level=Level.OK, value=f"{facts.cpus} CPUs, {facts.memory // MIB} MiB")
     yield _seccomp(facts)
     yield _cgroup(facts)
@@ -124,6 +143,24 @@ def examine_engine(facts: EngineFacts, address: str) -> Iterator[Finding]:
     )
     yield from advisories_for("engine", facts.version)
     yield from advisories_for("runc", facts.components.get("runc", ""))
+
+
+def _engine(facts: EngineFacts, address: str) -> Finding:
+    """The engine's version. One that cannot be read is a warning: builds of one's own call themselves `dev`."""
+    runc, oldest = facts.components.get("runc", "unknown"), ".".join(map(str, OLDEST_ENGINE))
+    numbers = re.match(r"(\d+)\.(\d+)", facts.version)
+    level, meaning = Level.OK, ""
+    if numbers is None:
+        level, meaning = Level.WARNING, f"its version cannot be read; Paddock is tested with {oldest} and newer"
+    elif (int(numbers[1]), int(numbers[2])) < OLDEST_ENGINE:
+        level, meaning = Level.FAILED, f"older than {oldest}, the oldest that Paddock is tested with"
+    return Finding(
+        name="engine",
+        level=level,
+        value=f"Docker {facts.version} (API {facts.api_version}), runc {runc}, at {address}",
+        meaning=meaning,
+        advice=f"Install Docker {oldest} or newer." if level is Level.FAILED else "",
+    )
 
 
 def _seccomp(facts: EngineFacts) -> Finding:

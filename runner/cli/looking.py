@@ -26,7 +26,7 @@ def show_run(run_id: str, *, as_json: bool) -> None:
             f"{row.id} has no result yet: it is in its phase {row.phase!r}.",
             hint=f"Follow it with `paddock logs -f {row.id}`."
             if owner_alive(row)
-            else f"Its Paddock died; `paddock stop {row.id}` ends it.",
+            else f"Its Paddock died; `paddock recover {row.id}` collects its work.",
         )
     result = read_result(paths)
     if as_json:

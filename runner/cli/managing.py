@@ -7,22 +7,19 @@ import signal
 import time
 from datetime import UTC, datetime, timedelta
 
-from runner.cli.console import Console
-from runner.cli.running import host_of
+from runner.cli.recovering import recover_run
 from runner.cli.runs import find_run, open_ledger
 from runner.cli.terminal import answer, say
 from runner.errors import EngineError, RefusedError, RunNotFoundError, UsageError
 from runner.model.quantities import parse_duration
 from runner.repo.merging import merge_branch
 from runner.repo.source import inspect_source
-from runner.run.cancellation import Cancellation
-from runner.run.cleaning import forget_run, prune_state
-from runner.run.recovery import end_orphan
+from runner.run.cleaning import Prune, forget_run, prune_state
 from runner.sandbox.docker_engine import DockerEngine
 from runner.settings import home, load_settings
 from runner.store.ledger import RUNNING
 from runner.store.owner import owner_alive
-from runner.store.runs import read_result
+from runner.store.runs import keeps_work, read_result
 
 STOP_SECONDS = 600.0
 POLL_SECONDS = 0.2
@@ -34,9 +31,7 @@ def stop_run(run_id: str, *, now: bool) -> None:
     if row.state != RUNNING:
         raise RunNotFoundError(f"{row.id} is over: {row.outcome}.", hint=f"Look at it with `paddock show {row.id}`.")
     if not owner_alive(row):
-        host = host_of(load_settings(), Console(stdout_is_taken=True), Cancellation())
-        with open_ledger() as ledger:
-            end_orphan(row, paths, host, ledger)
+        recover_run(row, paths)
     else:
         for _ in range(2 if now else 1):
             signal_owner(row.owner_pid)
@@ -69,19 +64,24 @@ def wait_for_the_end(run_id: str) -> None:
     raise EngineError(f"{run_id} did not end within {STOP_SECONDS:g} s.", hint="Look at `paddock doctor`.")
 
 
-def remove_runs(run_ids: list[str]) -> None:
-    """Forget finished runs."""
+def remove_runs(run_ids: list[str], *, force: bool = False) -> None:
+    """Forget finished runs; with `force`, also those whose workspaces hold work that was not collected."""
     for run_id in run_ids:
         row, paths = find_run(run_id)
         if row.state == RUNNING:
             raise RefusedError(f"{row.id} is still running.", hint=f"End it first: `paddock stop {row.id}`.")
+        if keeps_work(paths) and not force:
+            raise RefusedError(
+                f"{row.id} left work that was not collected; it is in {paths.workspace}.",
+                hint=f"`paddock recover {row.id}` collects again; `paddock rm --force {row.id}` throws it away.",
+            )
         with open_ledger() as ledger:
             forget_run(row, paths, ledger)
         answer(f"removed {row.id}")
 
 
-def prune_runs(*, older_than: str, dry_run: bool) -> None:
-    """Remove what dead runs left behind, and finished runs that are old enough."""
+def prune_runs(*, older_than: str, dry_run: bool, force: bool = False) -> None:
+    """Remove what dead runs left behind, and finished runs that are old enough; kept work only with `force`."""
     before = None
     if older_than:
         try:
@@ -89,7 +89,9 @@ def prune_runs(*, older_than: str, dry_run: bool) -> None:
         except ValueError as error:
             raise UsageError(f"--older-than: {error}.") from error
     with open_ledger() as ledger:
-        lines = prune_state(load_settings().state_dir, ledger, engine(), before=before, dry_run=dry_run)
+        lines = prune_state(
+            load_settings().state_dir, ledger, engine(), Prune(before=before, dry_run=dry_run, force=force)
+        )
     for line in lines or ["nothing to remove"]:
         answer(line)
 

@@ -31,3 +31,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result docum
 RunId = Annotated[
     str, typer.Argument(metavar="ID", help="A run: its id, a unique beginning of it, its name, or `last`.")
 ]
+StateDirOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--state-dir", metavar="DIR", help="Where runs are kept. Beats PADDOCK_STATE_DIR."),
+]
+EngineOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--engine", metavar="ADDRESS", help="The Docker engine's socket. Beats PADDOCK_ENGINE."),
+]

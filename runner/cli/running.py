@@ -13,10 +13,12 @@ from runner.cli.console import Console
 from runner.cli.terminal import answer
 from runner.clock import SystemClock, timestamp
 from runner.errors import EngineError, PaddockError, UsageError
+from runner.escape import escape_text
 from runner.model.result import EXIT_CODES, Digests, Outcome, RunResult
 from runner.model.settings import Settings
 from runner.model.task import Task
 from runner.plan import plan_sandbox
+from runner.repo.urls import is_url, parse_url
 from runner.run.cancellation import Cancellation
 from runner.run.execute import run_task
 from runner.run.host import Host
@@ -47,16 +49,18 @@ class TaskOptions:
 
 def run_command(options: TaskOptions, *, as_json: bool) -> int:
     """Carry out one run and show how it ended; the exit code."""
-    settings = load_settings()
     console = Console(stdout_is_taken=as_json)
-    task = task_of(options, settings)
     try:
         with cancellation_by_signals() as cancellation:
-            result = run_task(task, host_of(settings, console, cancellation))
+            settings = load_settings()
+            result = run_task(task_of(options, settings), host_of(settings, console, cancellation))
+    except KeyboardInterrupt:
+        result = nothing_started(options, Outcome.CANCELLED, EXIT_CODES[Outcome.CANCELLED], "")
     except PaddockError as error:
         if not as_json:
             raise
-        result = nothing_started(task, error)
+        outcome = Outcome.ENGINE_FAILED if isinstance(error, EngineError) else Outcome.REFUSED
+        result = nothing_started(options, outcome, error.exit_code, f"{error.message} {error.hint}".strip())
         console.failure(error)
     if as_json:
         answer(result.model_dump_json(indent=2))
@@ -138,7 +142,13 @@ def cancellation_by_signals() -> Iterator[Cancellation]:
     """Ctrl-C, SIGTERM and SIGHUP ask the run to end: once to stop and collect, twice to kill and collect."""
     cancellation = Cancellation()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: cancellation.request()) for number in numbers}
+
+    def ask(*_: object) -> None:
+        cancellation.request()
+        if cancellation.interruptible:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield cancellation
     finally:
@@ -146,17 +156,26 @@ def cancellation_by_signals() -> Iterator[Cancellation]:
             signal.signal(number, handler)
 
 
-def nothing_started(task: Task, error: PaddockError) -> RunResult:
+def nothing_started(options: TaskOptions, outcome: Outcome, exit_code: int, reason: str) -> RunResult:
     """The result document of a run that never was one."""
-    outcome = Outcome.ENGINE_FAILED if isinstance(error, EngineError) else Outcome.REFUSED
     now = timestamp(SystemClock().now())
     return RunResult(
         id="",
         outcome=outcome,
-        exit_code=error.exit_code or EXIT_CODES[outcome],
-        reason=" ".join(part for part in (error.message, error.hint) if part),
-        repo=task.repo,
+        exit_code=exit_code,
+        reason=escape_text(reason),
+        repo=escape_text(shown_repo(options.repo)),
         digests=Digests(policy=""),
         started_at=now,
         ended_at=now,
     )
+
+
+def shown_repo(repo: str) -> str:
+    """The repository as it may be printed: a URL loses its credentials, and is left out where it cannot be read."""
+    if not is_url(repo):
+        return repo
+    try:
+        return parse_url(repo).url
+    except PaddockError:
+        return ""

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runner.settings import state_dir
-from runner.store.ledger import Ledger, RunRow
+from runner.store.ledger import LEDGER_NAME, Ledger, RunRow
 from runner.store.runs import RunPaths, run_paths
-
-LEDGER_NAME = "ledger.db"
 
 
 @contextmanager

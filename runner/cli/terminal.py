@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 import typer
 
@@ -60,9 +62,18 @@ class OutputWriter:
         target = self._targets[stream]
         if target.isatty():
             data = visible(self._decoders[stream].decode(data)).encode("utf-8", "backslashreplace")
-        target.flush()
-        target.buffer.write(data)
-        target.buffer.flush()
+        try:
+            target.flush()
+            target.buffer.write(data)
+            target.buffer.flush()
+        except BrokenPipeError:
+            abandon(target)
+            raise
+
+
+def abandon(target: TextIO) -> None:
+    """Nobody reads `target` any more: what Python still holds for it must not fail at the end of the process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())
 
 
 def visible(text: str) -> str:

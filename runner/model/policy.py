@@ -16,6 +16,7 @@ from runner.model.faults import Faults, refuse
 from runner.model.names import check_cache_name, check_description, check_header, check_secret_name
 from runner.model.paths import check_glob, check_source, check_target, is_within
 from runner.model.quantities import Bytes, Duration, Seconds, Size, format_duration, format_size
+from runner.model.secret_names import is_secret_name
 from runner.model.wording import dotted, quoted
 
 GIB = 2**30
@@ -42,6 +43,14 @@ def _engine_minimum(size: int) -> int:
     if size < 6 * MIB:
         raise ValueError('is less than "6MiB", which the engine refuses')
     return size
+
+
+def _variable_fault(name: str, value: str) -> str:
+    if fault := environment_fault(name, value):
+        return fault
+    if is_secret_name(name):
+        return f"{name} is the name of a secret, and secrets do not stand in policies; hand it over with --env"
+    return ""
 
 
 Target = Annotated[str, AfterValidator(check_target)]
@@ -121,7 +130,7 @@ class PolicyMount(Record):
 
 
 class Cache(Record):
-    """One named volume, shared between runs of the same repository only."""
+    """One named folder that outlives a run, shared between runs of the same repository only."""
 
     name: Annotated[str, AfterValidator(check_cache_name)] = Field(description="Small letters, digits and hyphens.")
     target: Target = Field(description="The absolute path inside the sandbox, as in `/home/agent/.cache/uv`.")
@@ -137,13 +146,17 @@ class Limits(Record):
         default=Bytes(4 * GIB), description="Memory with tmpfs and page cache; swap is off."
     )
     pids: int = Field(default=512, strict=True, ge=1, le=4_194_304, description="Processes and threads at one time.")
-    disk: Size = Field(default=Bytes(10 * GIB), description="Workspace, writable layer and tmpfs together.")
+    disk: Size = Field(
+        default=Bytes(10 * GIB),
+        description="The workspace, together with the writable layer where there is one. tmpfs counts as memory; "
+        "`rw` mounts and caches are not measured.",
+    )
     files: int = Field(
         default=1_000_000,
         strict=True,
         ge=1,
         le=1_000_000_000,
-        description="Files and directories that the run may add.",
+        description="Files and directories in the workspace, git's own included.",
     )
     output: Size = Field(default=Bytes(64 * MIB), description="What the agent may print.")
     wall_clock: Period = Field(default=Seconds(3600), description="How long the agent may run.")
@@ -174,13 +187,13 @@ class SandboxOptions(Record):
         default={},
         max_length=256,
         description="Environment variables. Names that steer the loader, the shell, git, Python, Node.js "
-        "or Paddock are refused.",
+        "or Paddock are refused, and so are names of secrets, like `API_TOKEN`: `--env` hands those over.",
     )
 
     @field_validator("env")
     @classmethod
     def _harmless(cls, env: dict[str, str]) -> dict[str, str]:
-        refuse([((name,), fault) for name, value in env.items() if (fault := environment_fault(name, value))])
+        refuse([((name,), fault) for name, value in env.items() if (fault := _variable_fault(name, value))])
         return env
 
 
@@ -211,7 +224,7 @@ class Policy(Record):
         default=(), max_length=64, description="Directories and files of the host that are seen inside."
     )
     caches: tuple[Cache, ...] = Field(
-        default=(), max_length=64, description="Named volumes, shared between runs of the same repository only."
+        default=(), max_length=64, description="Named folders that outlive a run, for runs of the same repository only."
     )
     limits: Limits = Field(default=Limits(), description="What a run may use up.")
     sandbox: SandboxOptions = Field(default=SandboxOptions(), description="How the container is made.")

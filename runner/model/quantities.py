@@ -21,6 +21,7 @@ SIZE_UNITS = {
 DURATION_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 MAX_SIZE = 2**60
+MIN_DURATION = 0.001
 MAX_DURATION = 365 * 86_400.0
 
 _SIZE = re.compile(r"(\d{1,19}(?:\.\d{1,6})?) ?([A-Za-z]+)", re.ASCII)
@@ -46,7 +47,10 @@ def format_size(value: int) -> str:
 
 
 def parse_duration(text: Any) -> float:
-    """Seconds from `"1h"`, `"90s"`, `"1h30m"`; raises ValueError for anything else, zero and overflow included."""
+    """Seconds from `"1h"`, `"90s"`, `"1h30m"`, in whole milliseconds, which is what `format_duration` writes.
+
+    Raises ValueError for anything else, less than a millisecond and overflow included.
+    """
     wrong = ValueError(f'{text!r} is not a duration; write a number and a unit, like "90s", "15m" or "1h30m"')
     if not isinstance(text, str) or not text:
         raise wrong
@@ -55,9 +59,9 @@ def parse_duration(text: Any) -> float:
     if "".join(part[0] for part in parts) != text or units != sorted(set(units), reverse=True):
         raise wrong
     seconds = sum(float(part[1]) * unit for part, unit in zip(parts, units, strict=True))
-    if not 0 < seconds <= MAX_DURATION:
+    if not MIN_DURATION <= seconds <= MAX_DURATION:
         raise ValueError(f'{text!r} is out of range; durations go from "1ms" to "365d"')
-    return seconds
+    return round(seconds * 1000) / 1000
 
 
 def format_duration(seconds: float) -> str:

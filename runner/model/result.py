@@ -61,8 +61,8 @@ DESCRIPTIONS: dict[Outcome, str] = {
     Outcome.OUTPUT_EXCEEDED: "The agent was stopped: it printed more than the output limit.",
     Outcome.BUDGET_EXCEEDED: "The agent was stopped: it reached the cost limit.",
     Outcome.CHECK_FAILED: "The check failed on the collected commits.",
-    Outcome.REJECTED: "A gate blocked what came out; the bundle is kept and the repository is unchanged.",
-    Outcome.REFUSED: "The run was refused; nothing was started.",
+    Outcome.REJECTED: "What came out was kept apart by a gate, or could not all be collected; no branch was made.",
+    Outcome.REFUSED: "The run was refused; the agent was not started.",
     Outcome.ENGINE_FAILED: "Docker or the host failed; it is safe to try again.",
     Outcome.CANCELLED: "The run was cancelled.",
 }

@@ -5,16 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runner.model.base import Record
+from runner.model.wording import quoted
 
 
-class Settings(BaseSettings):
+class Settings(Record):
     """Every setting; each can be written in the config file, or in the environment as `PADDOCK_<NAME>`."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="PADDOCK_")
-
     state_dir: Path = Field(description="Where runs, the ledger, clones and caches are kept.")
-    engine: str = Field(default="unix:///var/run/docker.sock", description="Address of the Docker engine.")
+    engine: str = Field(
+        default="unix:///var/run/docker.sock",
+        description="Address of the Docker engine on this machine: `unix://` and its socket.",
+    )
     policy: str = Field(default="offline", description="Policy of a run that names none: a preset or a file.")
     agent: str = Field(default="command", description="Agent of a run that names none.")
     image: str = Field(default="", description="Image of a run that names none; empty means the shipped base image.")
+
+
+def engine_fault(address: str) -> str:
+    """Why the engine at `address` cannot carry runs out, in one sentence; empty if it can."""
+    if address.startswith("unix:///"):
+        return ""
+    return (
+        f"The engine's address {quoted(address)} is not a socket of this machine, like unix:///var/run/docker.sock: "
+        "what is mounted into a sandbox are paths of this machine."
+    )

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Literal
 
 from runner.model.base import Record
+
+RESERVED_NAMES = frozenset({"last"})
+"""Words that name a run already."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 class Task(Record):
@@ -29,3 +36,42 @@ class Task(Record):
     image: str = ""
     """An image by name; empty means the shipped base image."""
     expect_changes: bool = False
+
+
+def task_fault(task: Task) -> str:
+    """Why `task` cannot be taken, in one sentence that repeats no value of a variable; empty if it can."""
+    for what, text in _texts(task):
+        if fault := text_fault(text):
+            return f"{what} {fault}"
+    if task.name and not _NAME.fullmatch(task.name):
+        return "--name takes letters, digits, dots, hyphens and underscores, at most 64, a letter or digit first"
+    if task.name in RESERVED_NAMES:
+        return f"--name {task.name}: that word means the newest run already"
+    return ""
+
+
+def text_fault(text: str) -> str:
+    """Why `text` can neither be written down nor handed to a program; empty if it can."""
+    if "\0" in text:
+        return "contains NUL"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8 text"
+    return ""
+
+
+def _texts(task: Task) -> Iterator[tuple[str, str]]:
+    yield from (
+        ("The repository", task.repo),
+        ("--base", task.base),
+        ("--name", task.name),
+        ("--agent", task.agent),
+        ("The prompt", task.prompt),
+        ("--policy", task.policy),
+        ("--image", task.image),
+    )
+    yield from ((f"Word {number} of the command", word) for number, word in enumerate(task.argv, 1))
+    for name, value in task.environment.items():
+        yield "The name of a variable in --env", name
+        yield f"The value of {name} in --env", value

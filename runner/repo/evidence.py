@@ -6,6 +6,7 @@ Pure: data and parsers of hostile bytes. `runner.repo.inspection` fills it in, `
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -62,6 +63,8 @@ class LeftBranch(Record):
     inside: Escaped
     sha: ObjectId
     reason: Escaped
+    holds_work: bool = True
+    """Whether something is in it that is in no collected branch."""
 
 
 def _distinct(branches: tuple[CarriedBranch, ...]) -> tuple[CarriedBranch, ...]:
@@ -87,6 +90,11 @@ class CollectorReport(Record):
     salvaged: bool
     problems: tuple[Problem, ...]
     notes: tuple[Escaped, ...]
+
+    def left_out(self) -> Iterator[str]:
+        """What stayed in the workspace, or may have: as long as there is any, the workspace may not go."""
+        yield from (f"{left.inside}: {left.reason}" for left in self.left if left.holds_work)
+        yield from (problem.text for problem in self.problems)
 
     def primary(self) -> CarriedBranch | None:
         """The branch that was checked out, if it moved."""

@@ -48,7 +48,7 @@ STRUCTURE_PROBLEMS = frozenset(
 )
 """Problems after which what came out is not what the agent had."""
 
-REF_PROBLEMS = frozenset({"head-odd", "too-many-refs", "branch-unusable", "base-missing"})
+REF_PROBLEMS = frozenset({"head-odd", "too-many-refs", "branch-unusable", "base-missing", "refs-unreadable"})
 SIZE_PROBLEMS = frozenset({"bundle-too-large"})
 
 STEERING_NAMES = frozenset({".gitmodules", ".gitattributes", ".gitignore", ".mailmap"})
@@ -239,11 +239,12 @@ def refs(evidence: Evidence) -> Iterator[str]:
     yield from (f"{left.inside} ({left.sha[:12]}) was not collected: {left.reason}" for left in report.left)
     yield from (f"the branch {name} was deleted" for name in report.deleted)
     if report.odd_refs:
-        yield f"{report.odd_refs} refs with odd names or values were ignored: {', '.join(report.odd_names[:3])}"
+        names = ", ".join(report.odd_names[:3])
+        yield f"{report.odd_refs} refs with odd names did not come as such, at most their commits: {names}"
     if report.stash:
-        yield "there is a stash; stashes are not collected"
+        yield "there is a stash; it did not come as such, at most its commits as a branch"
     elif report.other_refs:
-        yield f"{report.other_refs} tags or other refs were not collected"
+        yield f"{report.other_refs} tags or other refs did not come as such, at most their commits"
 
 
 def leftovers(evidence: Evidence) -> Iterator[str]:

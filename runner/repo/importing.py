@@ -56,7 +56,8 @@ def import_branches(  # noqa: PLR0913 - each is a word of its own at the call
     """Create `refs` (full name -> commit) in the repository at `target`, which already has the commits of `exclude`.
 
     git runs there as `owner`. The refs appear in one transaction that demands that none of them exists; when it fails,
-    GitError says why and no ref has moved. Hooks are off; HEAD, index, work tree and configuration are not touched.
+    GitError says why and no ref has moved. One that stands at its commit already was made by a Paddock that died then,
+    and is as it should be. Hooks are off; HEAD, index, work tree and configuration are not touched.
     """
     asked = "".join(f"{line}\n" for line in [*refs.values(), *(f"^{sha}" for sha in exclude)])
     producer = GitCommand(
@@ -67,7 +68,16 @@ def import_branches(  # noqa: PLR0913 - each is a word of its own at the call
     small = _object_count(quarantine) <= UNPACK_LIMIT
     argv = ("unpack-objects", "-q") if small else ("index-pack", "--stdin", "--fix-thin")
     pipe_git(producer, GitCommand(argv=argv, git_dir=target, user=owner), deadline=deadline)
-    lines = "".join(f"create {ref} {sha}\n" for ref, sha in refs.items())
+    refusal = _make_refs(target, refs, set(), owner)
+    if refusal and (standing := _standing(target, refs, owner)):
+        refusal = _make_refs(target, refs, standing, owner)
+    if refusal:
+        raise _refusal(refusal)
+
+
+def _make_refs(target: Path, refs: Mapping[str, str], standing: set[str], owner: Identity | None) -> str:
+    """One transaction, in which those that stand already have to go on standing there; why it failed, or nothing."""
+    lines = "".join(f"{'verify' if ref in standing else 'create'} {ref} {sha}\n" for ref, sha in refs.items())
     said = run_git(
         ["update-ref", "--stdin", "-m", "paddock: collected"],
         git_dir=target,
@@ -76,8 +86,14 @@ def import_branches(  # noqa: PLR0913 - each is a word of its own at the call
         user=owner,
         check=False,
     )
-    if said.exit_code != 0:
-        raise _refusal(said.stderr)
+    return said.stderr or "git update-ref failed" if said.exit_code != 0 else ""
+
+
+def _standing(target: Path, refs: Mapping[str, str], owner: Identity | None) -> set[str]:
+    """Those of `refs` that stand at their commits already."""
+    argv = ["for-each-ref", "--format=%(refname) %(objectname)", *refs]
+    lines = run_git(argv, git_dir=target, user=owner).stdout.decode("utf-8", "surrogateescape").splitlines()
+    return {ref for ref, sha in refs.items() if f"{ref} {sha}" in lines}
 
 
 def _refusal(stderr: str) -> GitError:

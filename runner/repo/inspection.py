@@ -62,6 +62,7 @@ def write_patch(quarantine: Quarantine, start: str, head: str, path: Path, *, de
     argv = ["diff-tree", "-p", "--binary", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", *DIFF, start, head]
     limits = ProcessLimits(memory=INSPECTION_LIMITS.memory, file_size=MAX_PATCH)
     try:
+        partial.unlink(missing_ok=True)  # of a Paddock that died here
         with partial.open("xb") as stream:
             run_git(argv, git_dir=quarantine.git_dir, stdout=stream.fileno(), limits=limits, deadline=deadline)
         partial.rename(path)

@@ -14,6 +14,9 @@ from runner.model.base import Record
 from runner.model.identity import Identity
 from runner.repo.git import run_git
 
+MERGE_SECONDS = 24 * 3600.0
+"""A deadline kills git, and a killed merge leaves the work tree half updated: longer than any merge takes."""
+
 
 class Merged(Record):
     """What a merge did."""
@@ -37,7 +40,15 @@ def merge_branch(  # noqa: PLR0913 - who, where and what of one merge
     identity: dict[str, str] = {}
 
     def git(*argv: str, check: bool = True) -> tuple[int, str, str]:
-        said = run_git(argv, git_dir=git_dir, work_tree=work_tree, user=user, environment=identity, check=check)
+        said = run_git(
+            argv,
+            git_dir=git_dir,
+            work_tree=work_tree,
+            user=user,
+            environment=identity,
+            deadline=MERGE_SECONDS,
+            check=check,
+        )
         return said.exit_code, said.stdout.decode("utf-8", "surrogateescape").rstrip(), said.stderr
 
     code, into, _ = git("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
@@ -95,7 +106,7 @@ def _refuse_dirty(status: str) -> None:
 
 def _abort(work_tree: Path, git_dir: Path, user: Identity | None) -> None:
     try:
-        run_git(("merge", "--abort"), git_dir=git_dir, work_tree=work_tree, user=user)
+        run_git(("merge", "--abort"), git_dir=git_dir, work_tree=work_tree, user=user, deadline=MERGE_SECONDS)
     except GitError:
         return  # there was no merge under way: git had refused before it changed anything
 

@@ -149,6 +149,7 @@ def keep_bundle(bundle: Path, destination: Path) -> bool:
     """Put the bundle where the run's evidence is kept; False when there is none that may be. Raises StoreError."""
     partial = destination.with_name(destination.name + ".partial")
     try:
+        partial.unlink(missing_ok=True)  # of a Paddock that died here
         with (
             _open_regular(bundle, MAX_BUNDLE_SIZE) as descriptor,
             os.fdopen(os.dup(descriptor), "rb") as source,

@@ -18,6 +18,8 @@ class End(Record):
     out_of_memory: bool = False
     gates: tuple[GateResult, ...] = ()
     changed: bool = False
+    left: bool = False
+    """Whether work was left in the workspace."""
     failure: str = ""
     """What failed on our side, if anything did."""
 
@@ -25,21 +27,21 @@ class End(Record):
 def decide_outcome(end: End) -> Outcome:
     """A broken limit first (promise 4: each has an outcome of its own), then our failure, the gates, the agent's code.
 
-    The kernel's mark for out-of-memory counts only with a failing exit code: it is set as well when a
-    mere child was killed and the agent went on to succeed.
+    `no-changes` is said only when the agent left nothing; work that stays in the workspace was kept out of the
+    repository, as by a gate. The kernel's mark for out-of-memory counts only with a failing exit code: it is set as
+    well when a mere child was killed and the agent went on to succeed.
     """
     blocked = any(gate.verdict is Verdict.BLOCKED for gate in end.gates)
-    if end.stopped is not None:
-        return end.stopped
-    if end.failure or end.exit_code is None:
-        return Outcome.ENGINE_FAILED
-    if end.out_of_memory and end.exit_code != 0:
-        return Outcome.OUT_OF_MEMORY
-    if blocked:
-        return Outcome.REJECTED
-    if end.exit_code != 0:
-        return Outcome.AGENT_FAILED
-    return Outcome.COMPLETED if end.changed else Outcome.NO_CHANGES
+    facts = (
+        (end.stopped is not None, end.stopped),
+        (end.out_of_memory and end.exit_code not in {None, 0}, Outcome.OUT_OF_MEMORY),
+        (bool(end.failure) or end.exit_code is None, Outcome.ENGINE_FAILED),
+        (blocked, Outcome.REJECTED),
+        (end.exit_code != 0, Outcome.AGENT_FAILED),
+        (end.changed, Outcome.COMPLETED),
+        (end.left, Outcome.REJECTED),
+    )
+    return next((outcome for holds, outcome in facts if holds and outcome), Outcome.NO_CHANGES)
 
 
 def exit_code_of(outcome: Outcome, *, expect_changes: bool) -> int:
@@ -61,6 +63,8 @@ def reason_of(outcome: Outcome, end: End, limits: Limits) -> str:
         Outcome.OUTPUT_EXCEEDED: f"limits.output = {format_size(limits.output)}",
         Outcome.ENGINE_FAILED: end.failure or "the engine did not say how the container ended",
     }
+    if not blocked and end.left:
+        reasons[Outcome.REJECTED] = "what the agent left could not be collected, and is in its workspace"
     texts = [reasons.get(outcome, "")]
     if blocked:
         texts.append(f"blocked by {', '.join(blocked)}")

@@ -28,7 +28,7 @@ def summary_lines(result: RunResult, *, full: bool = False) -> Iterator[str]:
     if full:
         yield from _details(result)
     for number, command in enumerate(result.next):
-        yield f"  {'next' if number == 0 else '':<10}{command}"
+        yield f"  {'next' if number == 0 else '':<10}{escape_text(command)}"
 
 
 def headline(result: RunResult) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from runner.errors import StoreError
 from runner.redact import Redactor
 
 TRUNCATED = b"\n[paddock: the output limit was reached; the rest was dropped]\n"
@@ -14,25 +15,35 @@ Show = Callable[[int, bytes], None]
 
 
 class AgentLog:
-    """Writes at most `limit` bytes and then one line that says so. One redactor for each stream."""
+    """Writes at most `limit` bytes and then one line that says so. One redactor for each stream.
+
+    Taking output never fails: an agent whose output is not read would stand still. A disk that is full and a
+    terminal that has gone are remembered, and the output goes on being counted.
+    """
 
     def __init__(self, path: Path, *, limit: int, secrets: Iterable[str], show: Show) -> None:
         values = tuple(secrets)
         self._path = path
         self._limit = limit
-        self._show = show
+        self._show: Show | None = show
         self._redactors = {1: Redactor(values), 2: Redactor(values)}
         self._file: BinaryIO | None = None
         self.received = 0
         """Bytes that the agent printed, kept or not."""
+        self.failure = ""
+        """Why the log is not whole, if it is not."""
 
     def __enter__(self) -> AgentLog:
-        self._file = self._path.open("ab", buffering=0)
+        try:
+            self._file = self._path.open("ab", buffering=0)
+        except OSError as error:
+            raise StoreError(f"{self._path} cannot be written: {error.strerror}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        for stream, redactor in self._redactors.items():
-            self._keep(stream, redactor.flush())
+        if not self.exceeded:
+            for stream, redactor in self._redactors.items():
+                self._keep(stream, redactor.flush())
         if self._file is not None:
             self._file.close()
 
@@ -48,9 +59,19 @@ class AgentLog:
         self.received += len(data)
         self._keep(stream, self._redactors[stream].feed(data[:room]) if room else b"")
         if self.exceeded and not was_exceeded:
-            self._keep(stream, self._redactors[stream].flush() + TRUNCATED)
+            # What a redactor holds back may be the beginning of a secret whose end is now dropped.
+            self._keep(stream, TRUNCATED)
 
     def _keep(self, stream: int, data: bytes) -> None:
-        if data and self._file is not None:
-            self._file.write(data)
-            self._show(stream, data)
+        if not data:
+            return
+        try:
+            if self._file is not None and not self.failure:
+                self._file.write(data)
+        except OSError as error:
+            self.failure = f"the agent's output could not be kept: {error.strerror}"
+        try:
+            if self._show is not None:
+                self._show(stream, data)
+        except (OSError, ValueError):
+            self._show = None  # whoever watched has gone (`paddock run ... | head`); the run goes on

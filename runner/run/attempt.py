@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from runner.errors import PaddockError
 from runner.model.spec import SandboxSpec
 from runner.repo.workspace import Workspace
+from runner.run.collected import Collected
 from runner.run.collector import CollectorPlace
 from runner.run.host import Host
 from runner.run.journal import Journal
 from runner.run.prepare import Prepared
 from runner.run.supervise import Supervised
 from runner.store.runs import RunPaths
-
-if TYPE_CHECKING:
-    from runner.run.collect import Collected
 
 
 @dataclass(kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class Cancellation:
@@ -10,12 +11,12 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._requests = 0
-        self._event = threading.Event()
+        self.interruptible = False
+        """Whether there is nothing to collect yet, so that a signal handler may raise `KeyboardInterrupt` at once."""
 
     def request(self) -> None:
         """Ask once more. Safe in a signal handler: it takes no lock that the handler's thread could hold."""
         self._requests += 1
-        self._event.set()
 
     @property
     def requested(self) -> bool:
@@ -26,3 +27,12 @@ class Cancellation:
     def urgent(self) -> bool:
         """Whether the run is to end without grace."""
         return self._requests > 1
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """A scope before the agent's start: git, a registry or a build may take minutes, and nothing is lost."""
+        self.interruptible = True
+        try:
+            yield
+        finally:
+            self.interruptible = False

@@ -5,8 +5,6 @@ The host reads two files that the collector wrote, and never anything that the a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runner.errors import EngineError
 from runner.model.events import Phase
 from runner.model.result import BranchResult, CommitSummary, GateResult
@@ -19,6 +17,7 @@ from runner.repo.inspection import gather_evidence, write_patch
 from runner.repo.quarantine import (
     BUNDLE_NAME,
     Quarantine,
+    Reception,
     keep_bundle,
     make_quarantine,
     read_report,
@@ -26,38 +25,13 @@ from runner.repo.quarantine import (
 )
 from runner.repo.workspace import Workspace
 from runner.run.attempt import Attempt
+from runner.run.collected import Collected
 from runner.run.collector import Collector
+from runner.run.recovery_record import note_ending, write_standing
 
 MAX_BRANCHES = 20
 GIT_SECONDS = 120.0
 COLLECTOR_IDENTITY = ("Paddock", "paddock@localhost")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Collected:
-    """What came out."""
-
-    gates: tuple[GateResult, ...]
-    branches: tuple[BranchResult, ...]
-    commits: tuple[CommitSummary, ...]
-    uncommitted: bool
-    complete: bool
-    """Everything that the agent left is in the bundle or the repository: its workspace may go."""
-
-    @property
-    def changed(self) -> bool:
-        """Whether there was anything to collect."""
-        return bool(self.branches)
-
-    @property
-    def branch(self) -> str:
-        """The branch to review; empty when the gates kept everything out."""
-        return next((branch.ref.removeprefix("refs/heads/") for branch in self.branches if branch.ref), "")
-
-    @property
-    def head(self) -> str:
-        """The commit of the branch to review."""
-        return self.branches[0].head if self.branches else ""
 
 
 def collect_attempt(attempt: Attempt, workspace: Workspace, collector: Collector) -> None:
@@ -65,19 +39,23 @@ def collect_attempt(attempt: Attempt, workspace: Workspace, collector: Collector
 
     Raises `EngineError` when that cannot be done; the workspace is then kept.
     """
+    ending = note_ending(attempt)
     found = attempt.host.engine.find(run=attempt.paths.id)
     if any(container.running and container.role == Role.SANDBOX for container in found):
         raise EngineError("The sandbox could not be stopped, so its work was not touched.")
-    attempt.collected = collect_work(attempt, workspace, collector)
+    attempt.collected = collect_work(attempt, workspace, collector, at=ending.at)
 
 
-def collect_work(attempt: Attempt, workspace: Workspace, collector: Collector) -> Collected:
-    """Collector, quarantine, gates, and the new refs if all of the gates let them through."""
+def collect_work(attempt: Attempt, workspace: Workspace, collector: Collector, *, at: int) -> Collected:
+    """Collector, quarantine, gates, and the new refs if all of the gates let them through.
+
+    Uncommitted work is committed as of `at`, in seconds since 1970: collected again, it is the same commit.
+    """
     journal, paths = attempt.journal, attempt.paths
     with journal.phase(Phase.COLLECT):
-        collector.collect(paths, collector_request(attempt, workspace))
+        collector.collect(paths, collector_request(attempt, workspace, at))
         report = read_report(paths.collector_out)
-        keep_bundle(paths.collector_out / BUNDLE_NAME, paths.bundle)
+        kept = keep_bundle(paths.collector_out / BUNDLE_NAME, paths.bundle)
         quarantine = open_quarantine(attempt)
         reception = receive_bundle(quarantine, paths.collector_out / BUNDLE_NAME, report, deadline=GIT_SECONDS)
     with journal.phase(Phase.GATES):
@@ -85,19 +63,25 @@ def collect_work(attempt: Attempt, workspace: Workspace, collector: Collector) -
         gates = judge(evidence)
         if evidence.branches:
             write_patch(quarantine, workspace.start, main_branch(evidence).head, paths.diff)
-    refs: dict[str, str] = {}
-    if evidence.branches and not blocked(gates):
+    refs = name_branches(paths.id, report) if not blocked(gates) else {}
+    collected = described(evidence, gates, refs, report, what_is_left(report, reception, kept=kept))
+    write_standing(attempt, workspace, collected)
+    if evidence.branches and refs:
         with journal.phase(Phase.IMPORT):
-            refs = name_branches(paths.id, report)
-            heads = {refs[branch.ref]: branch.head for branch in evidence.branches}
-            bring_home(attempt, workspace, quarantine, heads)
+            bring_home(attempt, workspace, quarantine, {refs[each.ref]: each.head for each in evidence.branches})
     for note in report.notes:
         journal.notice(note)
-    return described(evidence, gates, refs, report)
+    return collected
 
 
-def collector_request(attempt: Attempt, workspace: Workspace) -> dict[str, object]:
-    """What `repo/collector.py` is told; its `read_request` says what each key means."""
+def what_is_left(report: CollectorReport, reception: Reception, *, kept: bool) -> tuple[str, ...]:
+    """Why the workspace may not go; nothing when all that is in it is in the bundle that is kept."""
+    lost = () if kept or not report.branches else ("the bundle could not be kept",)
+    return (*lost, *(problem.text for problem in reception.problems), *report.left_out())
+
+
+def collector_request(attempt: Attempt, workspace: Workspace, at: int) -> dict[str, object]:
+    """What `repo/collector/` is told; its `read_request` says what each key means."""
     name, email = COLLECTOR_IDENTITY
     return {
         "version": 1,
@@ -111,7 +95,7 @@ def collector_request(attempt: Attempt, workspace: Workspace) -> dict[str, objec
         "leftovers": True,
         "shallow": list(workspace.shallow),
         "identity": {"name": name, "email": email},
-        "commit_date": f"{int(attempt.host.clock.now().timestamp())} +0000",
+        "commit_date": f"{at} +0000",
         "step_seconds": COLLECTOR_SECONDS / 4,
     }
 
@@ -150,7 +134,11 @@ def main_branch(evidence: Evidence) -> BranchEvidence:
 
 
 def described(
-    evidence: Evidence, gates: tuple[GateResult, ...], refs: dict[str, str], report: CollectorReport
+    evidence: Evidence,
+    gates: tuple[GateResult, ...],
+    refs: dict[str, str],
+    report: CollectorReport,
+    left_out: tuple[str, ...],
 ) -> Collected:
     """What came out, in the words of the result document: the branch to review first."""
     ordered = sorted(evidence.branches, key=lambda branch: branch is not main_branch(evidence))
@@ -171,5 +159,5 @@ def described(
             for commit in (ordered[0].commits if ordered else ())
         ),
         uncommitted=report.uncommitted,
-        complete=not report.problems and not report.left,
+        left_out=left_out,
     )

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from threading import Thread
 
 from runner.clock import Clock
 from runner.errors import ContainerGoneError, EngineError
@@ -20,7 +21,7 @@ from runner.escape import escape_text
 from runner.model.identity import Identity
 from runner.model.spec import SandboxSpec
 from runner.plan import COLLECTOR_SECONDS
-from runner.run.start import await_report, open_box
+from runner.run.start import await_report, close_quietly
 from runner.sandbox.control import Handshake, listen
 from runner.sandbox.engine import Box, Engine, Output
 from runner.store.files import write_whole
@@ -38,6 +39,8 @@ class Collector:
     box: Box
     output: Iterator[Output]
     handshake: Handshake
+    removal: Thread
+    """Removes the container, while what it wrote is looked at."""
 
     def collect(self, paths: RunPaths, request: Mapping[str, object]) -> None:
         """Have it collect as `request` says. Raises `EngineError` when it does not end well, and in time."""
@@ -53,6 +56,7 @@ class Collector:
         if ended.code != 0:
             tail = b"".join(piece.data for piece in self.output)[-KEPT_OUTPUT:]
             raise EngineError(f"The collector failed ({ended.code}): {escape_text(tail.strip())}")
+        self.removal.start()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +80,27 @@ def open_collector(place: CollectorPlace) -> Iterator[Collector]:
     paths.collector_out.mkdir(mode=0o700)
     if os.geteuid() == 0:
         os.chown(paths.collector_out, place.identity.uid, place.identity.gid)
-    with listen(paths.collector_in) as handshake, open_box(place.engine, place.spec, {}) as box:
-        if differences := box.differences():
-            raise EngineError("The engine did not apply the collector as planned: " + "; ".join(differences))
-        output = box.attach()
-        box.start()
-        if await_report(place.spec, box, handshake, place.clock) != READY:
-            raise EngineError("The collector did not report that it is ready.")
-        yield Collector(box=box, output=output, handshake=handshake)
+    with listen(paths.collector_in) as handshake:
+        box = place.engine.create(place.spec, {})
+        with started_once(Thread(target=close_quietly, args=(box,), name="removal")) as removal:
+            if differences := box.differences():
+                raise EngineError("The engine did not apply the collector as planned: " + "; ".join(differences))
+            output = box.attach()
+            box.start()
+            if await_report(place.spec, box, handshake, place.clock) != READY:
+                raise EngineError("The collector did not report that it is ready.")
+            yield Collector(box=box, output=output, handshake=handshake, removal=removal)
+
+
+@contextmanager
+def started_once(thread: Thread) -> Iterator[Thread]:
+    """A thread that has run when the scope ends, whether or not somebody started it before."""
+    try:
+        yield thread
+    finally:
+        if thread.ident is None:
+            thread.start()
+        thread.join()
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import os
 from concurrent.futures import Future
 from contextlib import ExitStack
 
-from runner.errors import ContainerGoneError, RefusedError
+from runner.errors import ContainerGoneError, EngineError
 from runner.model.events import Phase
 from runner.model.result import RunResult
 from runner.model.task import Task
-from runner.plan import collector_spec, plan_sandbox, sandbox_etc
+from runner.plan import collector_spec, plan_sandbox, sandbox_etc, workspace_fits
 from runner.repo.urls import is_url, parse_url
 from runner.repo.workspace import Workspace, prepare_workspace
 from runner.run.agent_log import AgentLog
@@ -22,14 +22,15 @@ from runner.run.journal import Journal, remembered
 from runner.run.prepare import Prepared, prepare, request_of
 from runner.run.recovery_record import write_recovery
 from runner.run.start import start_sandbox
-from runner.run.supervise import Watched, supervise
+from runner.run.supervise import supervise
+from runner.run.watchdog import Watched
 from runner.sandbox.engine import Box
 from runner.settings import git_environment
 from runner.store.files import write_whole
 from runner.store.ledger import Ledger, RunRow
 from runner.store.owner import this_process
-from runner.store.runs import create_run
-from runner.store.tree import measure_tree
+from runner.store.runs import RunPaths, create_run
+from runner.store.tree import measure_tree, remove_tree
 
 
 def run_task(task: Task, host: Host) -> RunResult:
@@ -39,7 +40,8 @@ def run_task(task: Task, host: Host) -> RunResult:
     failure is in the result.
     """
     begin = host.clock.monotonic()
-    prepared = prepare(task, host)
+    with host.cancellation.interrupting():
+        prepared = prepare(task, host)
     with Ledger(host.ledger) as ledger:
         attempt = begin_run(prepared, host, ledger)
         attempt.journal.timings[Phase.PREPARE.value] = round(host.clock.monotonic() - begin, 4)
@@ -49,30 +51,36 @@ def run_task(task: Task, host: Host) -> RunResult:
 def begin_run(prepared: Prepared, host: Host, ledger: Ledger) -> Attempt:
     """The run's directory and its row in the ledger: evidence that exists before the first effect."""
     state, task = host.settings.state_dir, prepared.task
-    refuse_name_in_use(task, ledger)
+    ledger.refuse_name_in_use(task.name)
     paths = create_run(state, task.name or prepared.agent.slug(task), host.clock.now().date())
-    journal = Journal(paths, ledger, clock=host.clock, tell=host.tell)
-    request = request_of(prepared, state, paths)
-    spec, collector = plan_sandbox(request), collector_spec(request, prepared.collector_image)
-    write_whole(paths.task, without_secrets(prepared).model_dump_json(indent=2) + "\n")
-    write_whole(paths.policy, prepared.policy.model_dump_json(indent=2) + "\n")
-    write_whole(paths.spec, spec.model_dump_json(indent=2) + "\n")
-    pid, started = this_process()
-    journal.open(
-        RunRow(
-            id=paths.id,
-            name=task.name,
-            repo=str(prepared.source.path),
-            agent=task.agent,
-            policy=prepared.loaded.name,
-            created_at=journal.started_at,
-            owner_pid=pid,
-            owner_started=started,
-        )
-    )
+    with ExitStack() as undo:
+        undo.callback(remove_tree, paths.directory)
+        request = request_of(prepared, state, paths)
+        spec, collector = plan_sandbox(request), collector_spec(request, prepared.collector_image)
+        write_whole(paths.task, without_secrets(prepared).model_dump_json(indent=2) + "\n")
+        write_whole(paths.policy, prepared.policy.model_dump_json(indent=2) + "\n")
+        write_whole(paths.spec, spec.model_dump_json(indent=2) + "\n")
+        journal = Journal(paths, ledger, clock=host.clock, tell=host.tell)
+        journal.open(row_of(prepared, paths, journal.started_at))
+        undo.pop_all()
     for notice in prepared.notices:
         journal.notice(notice)
     return Attempt(host=host, prepared=prepared, paths=paths, journal=journal, spec=spec, collector=collector)
+
+
+def row_of(prepared: Prepared, paths: RunPaths, started_at: str) -> RunRow:
+    """The ledger's row of a run that this process carries out."""
+    pid, ticks = this_process()
+    return RunRow(
+        id=paths.id,
+        name=prepared.task.name,
+        repo=str(prepared.source.path),
+        agent=prepared.task.agent,
+        policy=prepared.loaded.name,
+        created_at=started_at,
+        owner_pid=pid,
+        owner_started=ticks,
+    )
 
 
 def without_secrets(prepared: Prepared) -> Task:
@@ -83,23 +91,11 @@ def without_secrets(prepared: Prepared) -> Task:
     return task.model_copy(update={"environment": environment, "repo": repo})
 
 
-def refuse_name_in_use(task: Task, ledger: Ledger) -> None:
-    """A name is one running run's at a time: commands that take a name would otherwise mean two."""
-    if not task.name:
-        return
-    other = ledger.running_with_name(task.name)
-    if other is not None:
-        raise RefusedError(
-            f"The name {task.name!r} is in use by {other.id}, which is still running.",
-            hint=f"Choose another name, or end that run with `paddock stop {other.id}`.",
-        )
-
-
 def carry_out(attempt: Attempt) -> RunResult:
     """Everything with an effect. Whatever fails, what the agent left is collected and what was started is removed."""
     with remembered(attempt.errors):
         workspace = open_workspace(attempt)
-        if not attempt.host.cancellation.requested:
+        if workspace is not None and not attempt.host.cancellation.requested:
             with collector_beside(place_of_collector(attempt)) as beside:
                 with remembered(attempt.errors):
                     let_the_agent_work(attempt, beside)
@@ -119,20 +115,17 @@ def collect(attempt: Attempt, workspace: Workspace, collector: Collector) -> Non
             collect_attempt(attempt, workspace, another)
 
 
-def open_workspace(attempt: Attempt) -> Workspace:
-    """The throw-away repository, and the folders that the containers see."""
-    paths, prepared, policy = attempt.paths, attempt.prepared, attempt.prepared.policy
+def open_workspace(attempt: Attempt) -> Workspace | None:
+    """The throw-away repository, and the folders that the containers see; `None` when it was cancelled meanwhile."""
+    paths, prepared = attempt.paths, attempt.prepared
     with attempt.journal.phase(Phase.WORKSPACE):
-        workspace = attempt.workspace = prepare_workspace(
-            prepared.source,
-            paths.workspace,
-            index_copy=paths.index_copy,
-            history=policy.workspace.history,
-            dirty=prepared.task.dirty,
-            include=policy.workspace.include,
-            owner=prepared.identity,
-            environment=git_environment(),
-        )
+        try:
+            with attempt.host.cancellation.interrupting():
+                workspace = attempt.workspace = make_workspace(attempt)
+        except KeyboardInterrupt:
+            return None
+        size = measure_tree(paths.workspace, enough=prepared.policy.limits.files)
+        workspace_fits(size.bytes, size.entries, prepared.policy.limits)
         for notice in workspace.notices:
             attempt.journal.notice(notice)
         for folder in (paths.control, paths.etc):
@@ -142,6 +135,21 @@ def open_workspace(attempt: Attempt) -> Workspace:
         open_caches(attempt)
     write_recovery(attempt, workspace)
     return workspace
+
+
+def make_workspace(attempt: Attempt) -> Workspace:
+    """The throw-away repository, as the policy says."""
+    prepared, options = attempt.prepared, attempt.prepared.policy.workspace
+    return prepare_workspace(
+        prepared.source,
+        attempt.paths.workspace,
+        index_copy=attempt.paths.index_copy,
+        history=options.history,
+        dirty=prepared.task.dirty,
+        include=options.include,
+        owner=prepared.identity,
+        environment=git_environment(),
+    )
 
 
 def open_caches(attempt: Attempt) -> None:
@@ -170,6 +178,10 @@ def let_the_agent_work(attempt: Attempt, beside: Future[Collector]) -> None:
             attempt.began = True
             started.go()
             attempt.supervised = supervise(watched(attempt, started.box, log), started.output)
+        if attempt.supervised.failure:
+            attempt.errors.append(EngineError(attempt.supervised.failure))
+        if log.failure:
+            journal.notice(log.failure)
         with journal.phase(Phase.STOP):
             removal.close()
 
@@ -194,6 +206,7 @@ def watched(attempt: Attempt, box: Box, log: AgentLog) -> Watched:
         clock=attempt.host.clock,
         cancellation=attempt.host.cancellation,
         measure=lambda: measure_tree(attempt.paths.workspace, enough=policy.limits.files),
+        disk=attempt.paths.directory,
         writable_root=policy.sandbox.writable_root,
         tell=attempt.journal.event,
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+
 from runner.clock import timestamp
 from runner.errors import EngineError, RefusedError
 from runner.model.events import Phase
 from runner.model.result import Digests, LimitUse, Outcome, RunResult
 from runner.report.outcome import End, decide_outcome, exit_code_of, reason_of
 from runner.run.attempt import Attempt
-from runner.store.runs import write_result
+from runner.store.runs import RunPaths, write_result
 from runner.store.tree import remove_tree
+
+MAX_WHYS = 5
 
 
 def finish_run(attempt: Attempt) -> RunResult:
@@ -18,6 +22,7 @@ def finish_run(attempt: Attempt) -> RunResult:
         leaks = remove_leftovers(attempt)
     result = result_of(attempt, tuple(leaks))
     write_result(attempt.paths, result)
+    attempt.paths.collected.unlink(missing_ok=True)  # the result says it all now
     attempt.journal.close(result)
     return result
 
@@ -26,12 +31,42 @@ def remove_leftovers(attempt: Attempt) -> list[str]:
     """Containers that still carry the run's label, and the folders that only the run needed; what stayed is told."""
     leaks = remove_containers(attempt)
     paths = attempt.paths
-    folders = [paths.collector_out, paths.etc, paths.control, paths.quarantine]
-    if not keeps_workspace(attempt):
-        folders += [paths.workspace, paths.collector_in]
-    for folder in folders:
+    if keeps_workspace(attempt):
+        tell_what_is_kept(attempt)
+    else:
+        leaks += remove_workspace(paths)
+    for folder in (paths.collector_out, paths.etc, paths.control, paths.quarantine):
         leaks += remove_tree(folder)
     return leaks
+
+
+def remove_workspace(paths: RunPaths) -> list[str]:
+    """Everything of the workspace; what stayed is told.
+
+    The record that there is work goes first, and the workspace by one rename: whoever took a half removed one for the
+    agent's work would make a branch that deletes the user's files.
+    """
+    leaks = remove_tree(paths.discarded)
+    try:
+        paths.recovery.unlink(missing_ok=True)
+        if paths.workspace.exists():
+            paths.workspace.rename(paths.discarded)
+    except OSError as error:
+        return [*leaks, f"{paths.workspace}: {error.strerror}"]
+    return leaks + remove_tree(paths.discarded) + remove_tree(paths.collector_in)
+
+
+def tell_what_is_kept(attempt: Attempt) -> None:
+    """Say where the agent's work still is, and why."""
+    paths, collected = attempt.paths, attempt.collected
+    if collected is None:
+        text = f"The work was not collected; it is kept in {paths.workspace}."
+    else:
+        whys = collected.left_out[:MAX_WHYS]
+        more = len(collected.left_out) - len(whys)
+        listed = "; ".join([*whys, *([f"and {more} more"] if more else [])])
+        text = f"Not everything came out, so the workspace is kept in {paths.workspace}: {listed}"
+    attempt.journal.notice(text)
 
 
 def remove_containers(attempt: Attempt) -> list[str]:
@@ -50,7 +85,7 @@ def remove_containers(attempt: Attempt) -> list[str]:
 
 def keeps_workspace(attempt: Attempt) -> bool:
     """Work is never lost: a workspace goes only when all that was in it has been taken out."""
-    return attempt.began and (attempt.collected is None or not attempt.collected.complete)
+    return attempt.began and (attempt.collected is None or bool(attempt.collected.left_out))
 
 
 def result_of(attempt: Attempt, leaks: tuple[str, ...]) -> RunResult:
@@ -95,6 +130,7 @@ def end_of(attempt: Attempt) -> End:
         out_of_memory=ended.out_of_memory if ended else False,
         gates=collected.gates if collected else (),
         changed=bool(collected and collected.changed),
+        left=bool(collected and collected.left_out),
         failure="; ".join(" ".join(filter(None, (error.message, error.hint))) for error in attempt.errors),
     )
 
@@ -159,7 +195,19 @@ def next_commands(attempt: Attempt, outcome: Outcome) -> tuple[str, ...]:
     if collected and collected.changed:
         commands.append(f"paddock diff {run}")
     if collected and collected.branch and outcome is Outcome.COMPLETED:
-        commands.append(f"paddock merge {run}")
+        commands.append(merge_command(attempt, collected.branch))
+    if attempt.began and collected is None:
+        commands.append(f"paddock recover {run}")
     if attempt.began:
         commands.append(f"paddock logs {run}")
     return tuple(commands)
+
+
+def merge_command(attempt: Attempt, branch: str) -> str:
+    """How the branch gets to where it is worked on: `paddock merge`, or git where that refuses."""
+    source = attempt.prepared.source
+    if source.bare:
+        return shlex.join(["git", "fetch", str(source.path), branch])
+    if source.has_lfs:
+        return shlex.join(["git", "-C", str(source.path), "merge", branch])
+    return f"paddock merge {attempt.paths.id}"

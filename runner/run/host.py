@@ -13,8 +13,8 @@ from runner.model.identity import Identity
 from runner.model.settings import Settings
 from runner.run.cancellation import Cancellation
 from runner.sandbox.engine import Engine
+from runner.store.ledger import LEDGER_NAME
 
-LEDGER_NAME = "ledger.db"
 DEFAULT_AGENT = Identity(uid=1000, gid=1000)
 """Who the agent is when neither Paddock nor the repository's owner is an ordinary user."""
 

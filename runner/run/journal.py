@@ -6,11 +6,16 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from runner.clock import Clock, timestamp
-from runner.errors import PaddockError
+from runner.errors import PaddockError, StoreError
+from runner.escape import escape_text
 from runner.model.events import Ended, Event, Notice, Phase, PhaseEnded, PhaseStarted
 from runner.model.result import RunResult
 from runner.store.ledger import Ledger, RunRow
 from runner.store.runs import EventLog, RunPaths
+
+
+def _nobody(_event: Event) -> None:
+    """Nobody listens any more."""
 
 
 class Journal:
@@ -22,6 +27,8 @@ class Journal:
         self.paths = paths
         self.timings: dict[str, float] = {}
         self.notices: list[str] = []
+        self.failure = ""
+        """Why the record is not whole, if it is not."""
         self.started_at = started_at or timestamp(clock.now())
         self._ledger = ledger
         self._clock = clock
@@ -33,9 +40,15 @@ class Journal:
         self._ledger.add(row)
 
     def event(self, event: Event) -> None:
-        """Something happened."""
-        self._events.write(event)
-        self._tell(event)
+        """Something happened. Never fails: neither a full disk nor a listener that has gone may stop a run half-way."""
+        try:
+            self._events.write(event)
+        except StoreError as error:
+            self.failure = self.failure or error.message
+        try:
+            self._tell(event)
+        except (OSError, ValueError):
+            self._tell = _nobody
 
     def notice(self, text: str) -> None:
         """Something that a reader of the result should know."""
@@ -47,7 +60,8 @@ class Journal:
         """Time one phase, whatever way it ends."""
         begin = self._clock.monotonic()
         self.event(PhaseStarted(phase=phase))
-        self._ledger.set_phase(self.paths.id, phase.value)
+        with remembered([]):
+            self._ledger.set_phase(self.paths.id, phase.value)
         failed = True
         try:
             yield
@@ -77,3 +91,5 @@ def remembered(errors: list[PaddockError]) -> Iterator[None]:
         yield
     except PaddockError as error:
         errors.append(error)
+    except OSError as error:
+        errors.append(StoreError(f"{escape_text(str(error.filename or 'a file'))}: {error.strerror or error}"))

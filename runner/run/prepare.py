@@ -6,7 +6,6 @@ Nothing here has an effect that outlives it, but one: the shipped image is built
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +17,17 @@ from runner import repo, sandbox
 from runner.agents.base import Agent
 from runner.agents.table import agent_named
 from runner.errors import EngineUnavailableError, ImageError, RefusedError, UsageError
+from runner.escape import escape_text
 from runner.model.environment import environment_fault
 from runner.model.identity import Identity
 from runner.model.policy import Policy
 from runner.model.quantities import format_size
+from runner.model.secret_names import is_secret_name
+from runner.model.settings import engine_fault
 from runner.model.spec import ImageRef, Mount
-from runner.model.task import Task
+from runner.model.task import Task, task_fault, text_fault
 from runner.plan import ImageSettings, Machine, Places, Request, check_machine, refuse_unsupported
+from runner.redact import MIN_LENGTH
 from runner.repo.clone import clone_source
 from runner.repo.source import Source, inspect_source
 from runner.repo.urls import is_url
@@ -39,8 +42,6 @@ from runner.store.runs import RunPaths, run_paths
 BASE_IMAGE = "paddock/base"
 """The shipped image's name where its tag, a hash of its content, is not looked up."""
 LEAST_DISK = 256 * 1024 * 1024
-SECRET_NAME = re.compile(r"(?i).*(KEY|TOKEN|SECRET|PASSW(OR)?D|CREDENTIAL).*")
-"""Variables of a task whose values are masked in the output and written nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ def prepare(task: Task, host: Host) -> Prepared:
         facts = beside.submit(host.engine.facts)
         source = find_source(task, host)
     mounts = resolve_mounts(loaded, source, host)
-    notices = check_disk(host.settings.state_dir, loaded.policy)
+    notices = check_disk(host.settings.state_dir, loaded.policy) + unmasked(task)
     with missing_is_refused():
         check_machine(loaded.policy, machine_of(facts.result()))
         base = host.engine.image("")
@@ -106,7 +107,7 @@ def plan_request(task: Task, host: Host) -> Request:
         raise UsageError(
             "`paddock plan` fetches nothing, so it needs a path.", hint="Clone the URL and plan with the clone."
         )
-    source = inspect_source(task.repo, task.base, effective_uid=host.user.uid)
+    source = find_source(task, host)
     prepared = Prepared(
         task=task,
         agent=agent,
@@ -124,7 +125,11 @@ def plan_request(task: Task, host: Host) -> Request:
 
 
 def decide_policy(task: Task, host: Host) -> tuple[Agent, LoadedPolicy]:
-    """The task's agent and policy, as far as they can be judged without the machine."""
+    """The task's agent and policy, as far as they can be judged without the machine. Raises `RefusedError`."""
+    for fault in (task_fault(task), engine_fault(host.settings.engine)):
+        if fault:
+            raise RefusedError(f"{fault.removesuffix('.')}.")
+    refuse_unreadable("The state directory", str(host.settings.state_dir))
     agent = agent_named(task.agent)
     agent.command(task)
     for name, value in task.environment.items():
@@ -136,8 +141,20 @@ def decide_policy(task: Task, host: Host) -> tuple[Agent, LoadedPolicy]:
 
 
 def secrets_of(task: Task) -> dict[str, str]:
-    """The variables whose names say that their values are nobody else's business."""
-    return {name: value for name, value in task.environment.items() if SECRET_NAME.fullmatch(name)}
+    """The variables that are masked in the output and written nowhere: their names say that they are secrets."""
+    return {name: value for name, value in task.environment.items() if is_secret_name(name)}
+
+
+def unmasked(task: Task) -> tuple[str, ...]:
+    """A notice for each secret that is too short to be masked in the output."""
+    short = [name for name, value in secrets_of(task).items() if 0 < len(value.encode()) < MIN_LENGTH]
+    return tuple(f"--env {name}: shorter than {MIN_LENGTH} bytes, so it is not masked in the output." for name in short)
+
+
+def refuse_unreadable(what: str, path: str) -> None:
+    """Raises `RefusedError` for a path that no document can hold."""
+    if fault := text_fault(path):
+        raise RefusedError(f"{what} {escape_text(path)} {fault}.", hint="Rename it, or use another one.")
 
 
 def find_source(task: Task, host: Host) -> Source:
@@ -145,7 +162,10 @@ def find_source(task: Task, host: Host) -> Source:
     place = task.repo
     if is_url(place):
         place = str(clone_source(place, host.settings.state_dir, environment=git_environment()))
-    return inspect_source(place, task.base, effective_uid=host.user.uid)
+    source = inspect_source(place, task.base, effective_uid=host.user.uid)
+    for path in (source.path, source.common_dir):
+        refuse_unreadable("The repository", str(path))
+    return source
 
 
 def resolve_mounts(loaded: LoadedPolicy, source: Source, host: Host) -> tuple[Mount, ...]:
@@ -220,7 +240,7 @@ def places_of(state: Path, paths: RunPaths) -> Places:
         collector_out=str(paths.collector_out),
         shim=str(shim_file()),
         shim_network=str(shim_file().with_name("shim_network.py")),
-        collector=str(collector_file()),
+        collector=str(collector_folder()),
     )
 
 
@@ -245,6 +265,6 @@ def shim_file() -> Path:
     return Path(sandbox.__file__).with_name("shim.py").resolve()
 
 
-def collector_file() -> Path:
-    """The program that the collector container runs."""
-    return Path(repo.__file__).with_name("collector.py").resolve()
+def collector_folder() -> Path:
+    """The program that the collector container runs: a folder with a `__main__.py`."""
+    return Path(repo.__file__).with_name("collector").resolve()

@@ -1,18 +1,28 @@
-"""What another Paddock needs to finish a run whose own Paddock died: written before the agent begins."""
+"""What another Paddock needs to finish a run whose own Paddock died, or could not collect.
+
+Three files say how far a run had got. `recovery.json` is written before the agent begins and goes before the
+workspace does: while it is there, there is work to collect. `ended.json` beside it says how the agent ended.
+`collected.json` says what came out, and stays until the result is on the disk.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
+from runner.errors import StoreError
 from runner.model.base import Record
 from runner.model.spec import SandboxSpec
 from runner.repo.workspace import Workspace
 from runner.run.attempt import Attempt
+from runner.run.collected import Collected
+from runner.run.supervise import Supervised
 from runner.store.files import read_bounded, write_whole
 from runner.store.runs import RunPaths
 
-RECOVERY_NAME = "recovery.json"
-MAX_RECOVERY = 16 * 1024 * 1024
+MAX_RECORD = 64 * 1024 * 1024
+
+R = TypeVar("R", bound=Record)
 
 
 class Recovery(Record):
@@ -26,9 +36,29 @@ class Recovery(Record):
     collector: SandboxSpec
 
 
+class Ending(Record):
+    """How the agent ended, and when its work was first collected: in seconds since 1970."""
+
+    supervised: Supervised | None
+    at: int
+
+
+class Standing(Record):
+    """What came out, written before any of it reaches the user's repository."""
+
+    recovery: Recovery
+    ending: Ending
+    collected: Collected
+
+
 def write_recovery(attempt: Attempt, workspace: Workspace) -> None:
     """Write down what a later Paddock needs, before the agent begins."""
-    recovery = Recovery(
+    write_whole(attempt.paths.recovery, recovery_of(attempt, workspace).model_dump_json(), durable=True)
+
+
+def recovery_of(attempt: Attempt, workspace: Workspace) -> Recovery:
+    """The record of an attempt."""
+    return Recovery(
         head_branch=workspace.head_branch,
         base=workspace.base,
         start=workspace.start,
@@ -36,13 +66,48 @@ def write_recovery(attempt: Attempt, workspace: Workspace) -> None:
         shallow=workspace.shallow,
         collector=attempt.collector,
     )
-    write_whole(attempt.paths.collector_in / RECOVERY_NAME, recovery.model_dump_json())
 
 
 def read_recovery(paths: RunPaths) -> Recovery | None:
-    """What was written before the agent began; `None` when the run had not got that far."""
-    path = paths.collector_in / RECOVERY_NAME
-    return Recovery.model_validate_json(read_bounded(path, MAX_RECOVERY)) if path.exists() else None
+    """What was written before the agent began; `None` when the run had not got that far, or is past it."""
+    return _read(paths.recovery, Recovery)
+
+
+def note_ending(attempt: Attempt) -> Ending:
+    """Write down how the agent ended; what was written down first holds, so that collecting again changes no commit."""
+    ending = read_ending(attempt.paths)
+    if ending is None:
+        ending = Ending(supervised=attempt.supervised, at=int(attempt.host.clock.now().timestamp()))
+        write_whole(attempt.paths.ended, ending.model_dump_json())
+    return ending
+
+
+def read_ending(paths: RunPaths) -> Ending | None:
+    """How the agent ended; `None` when nobody had written it down."""
+    return _read(paths.ended, Ending)
+
+
+def write_standing(attempt: Attempt, workspace: Workspace, collected: Collected) -> None:
+    """Write down what came out."""
+    standing = Standing(recovery=recovery_of(attempt, workspace), ending=note_ending(attempt), collected=collected)
+    write_whole(attempt.paths.collected, standing.model_dump_json())
+
+
+def read_standing(paths: RunPaths) -> Standing | None:
+    """What came out; `None` when it was never found out."""
+    return _read(paths.collected, Standing)
+
+
+def _read(path: Path, kind: type[R]) -> R | None:
+    if not path.exists():
+        return None
+    try:
+        return kind.model_validate_json(read_bounded(path, MAX_RECORD))
+    except ValueError as error:
+        raise StoreError(
+            f"{path} cannot be read as what Paddock wrote there, so this run cannot be taken up.",
+            hint=f"The agent's work, if there is any, is in {path.parent} or {path.parent.parent}.",
+        ) from error
 
 
 def workspace_of(recovery: Recovery, paths: RunPaths) -> Workspace:

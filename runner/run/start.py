@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runner.clock import Clock
@@ -55,6 +55,12 @@ def open_box(engine: Engine, spec: SandboxSpec, secrets: Mapping[str, str]) -> I
     try:
         yield box
     finally:
+        close_quietly(box)
+
+
+def close_quietly(box: Box) -> None:
+    """Remove a container; one that stays is tried once more at the end of the run, and told as a leak."""
+    with suppress(EngineError):
         box.close()
 
 

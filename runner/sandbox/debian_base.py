@@ -47,7 +47,11 @@ class DebianBase:
 
     def present(self) -> str:
         """The name of a base that is on this machine already, or the empty text."""
-        return next((name for name in (PUBLISHED, self._made()) if is_present(self._client, name)), "")
+        return next((name for name in self.names() if is_present(self._client, name)), "")
+
+    def names(self) -> tuple[str, str]:
+        """What a base on this machine can be called: as a registry has it, or as it is made here."""
+        return PUBLISHED, self._made()
 
     def obtain(self) -> str:
         """The name of a base, fetched or made if there is none. Raises `ImageError` with both reasons."""

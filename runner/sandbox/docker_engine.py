@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -171,6 +172,12 @@ class DockerBox:
             rows = self._client.containers(all=True, size=True, filters={"id": self.id})
         return int(rows[0].get("SizeRw") or 0) if rows else 0
 
+    def hang_up(self) -> None:
+        """See `Box.hang_up`."""
+        if self._stream is not None and not self._stream.closed:
+            with contextlib.suppress(OSError):
+                self._stream._sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """See `Box.close`."""
         if self._stream is not None:
@@ -179,18 +186,20 @@ class DockerBox:
             self._remove()
 
     def _remove(self) -> None:
-        # "removal in progress" and "device or resource busy" pass by themselves.
-        for pause in (0.1, 0.5, 2.0, None):
-            try:
-                self._client.remove_container(self.id, v=True, force=True)
-            except docker.errors.NotFound:
-                return
-            except docker.errors.APIError:
-                if pause is None:
-                    raise
-                time.sleep(pause)
-            else:
-                return
+        """Remove; "removal in progress" and "device or resource busy" pass by themselves."""
+        try:
+            self._remove_once()
+        except docker.errors.APIError:
+            from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
+
+            time.sleep(0.1)
+            pauses = wait_chain(wait_fixed(0.5), wait_fixed(2.0))
+            failed = retry_if_exception_type(docker.errors.APIError)
+            Retrying(stop=stop_after_attempt(3), wait=pauses, retry=failed, reraise=True)(self._remove_once)
+
+    def _remove_once(self) -> None:
+        with contextlib.suppress(docker.errors.NotFound):
+            self._client.remove_container(self.id, v=True, force=True)
 
 
 def _timed_out(error: BaseException) -> bool:
@@ -202,7 +211,7 @@ def _frames(stream: Any) -> Iterator[Output]:
     """The multiplexed stream of the attach call: a header of 8 bytes, then the payload; in pieces of at most 64 KiB."""
     while not stream.closed and len(header := _exactly(stream, HEADER)) == HEADER:
         left = int.from_bytes(header[4:], "big")
-        while left and not stream.closed and (data := stream.read(min(left, PIECE))):
+        while left and (data := _read(stream, min(left, PIECE))):
             left -= len(data)
             yield Output(header[0], data)
     _hang_up(stream)
@@ -217,9 +226,17 @@ def _hang_up(stream: Any) -> None:
         connection.close()
 
 
+def _read(stream: Any, size: int) -> bytes:
+    """What came; nothing when the connection has gone, as it does with an engine that restarts."""
+    try:
+        return b"" if stream.closed else stream.read(size) or b""
+    except (OSError, ValueError):
+        return b""
+
+
 def _exactly(stream: Any, size: int) -> bytes:
     data = b""
-    while len(data) < size and (piece := stream.read(size - len(data))):
+    while len(data) < size and (piece := _read(stream, size - len(data))):
         data += piece
     return data
 

@@ -31,8 +31,8 @@ class EngineFacts(Record):
 
     @property
     def seccomp(self) -> bool:
-        """Whether the engine applies a seccomp profile to containers that name none."""
-        return any(option.startswith("name=seccomp") and "unconfined" not in option for option in self.security)
+        """Whether the engine applies its own seccomp profile to containers that name none, and no other one."""
+        return not {"name=seccomp,profile=default", "name=seccomp,profile=builtin"}.isdisjoint(self.security)
 
     @property
     def rootless(self) -> bool:
@@ -113,6 +113,9 @@ class Box(Protocol):
 
     def written(self) -> int:
         """Bytes in the writable layer."""
+
+    def hang_up(self) -> None:
+        """End the output for whoever reads it, whatever the engine does. From any thread."""
 
     def close(self) -> None:
         """Kill if running, and remove with its anonymous volumes. Raises `EngineError` when it stays."""

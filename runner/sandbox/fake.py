@@ -13,13 +13,12 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from runner.errors import ContainerGoneError, EngineError, ImageError
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, Role, SandboxSpec
 from runner.plan import CONTROL_SOCKET
 from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Usage
-from runner.sandbox.proof import NO_WAY, NXDOMAIN
+from runner.sandbox.fake_proof import fake_proof
 
 GIB = 2**30
 SIGNAL_NUMBERS = {"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGTERM": 15}
@@ -209,6 +208,11 @@ class FakeBox:
         """See `Box.written`."""
         return 0
 
+    def hang_up(self) -> None:
+        """See `Box.hang_up`."""
+        self._attached = False
+        self._output.put(None)
+
     def close(self) -> None:
         """See `Box.close`."""
         if self.running:
@@ -275,49 +279,3 @@ class FakeBox:
     def _end_if_killed(self) -> None:
         if self._ending is not None:
             raise Killed
-
-
-def fake_proof(spec: SandboxSpec) -> dict[str, Any]:
-    """What the shim would have read from a kernel that holds all of `spec`."""
-    limits = spec.limits
-    empty = ["0000000000000000"]
-    return {
-        "status": {
-            "Uid": [str(spec.uid)] * 4,
-            "Gid": [str(spec.gid)] * 4,
-            "Groups": [],
-            "NoNewPrivs": ["1"],
-            "Seccomp": ["2"],
-            **dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), empty),
-        },
-        "interfaces": ["lo"],
-        "routes": [],
-        "mounts": {
-            "/": ["rw" if spec.writable_root else "ro"],
-            **{mount.target: [mount.mode] for mount in spec.mounts},
-            **{tmpfs.target: ["rw", "nosuid", "nodev"] for tmpfs in spec.tmpfs},
-        },
-        "cgroup": {
-            "memory": str(limits.memory),
-            "swap": "0",
-            "pids": str(limits.pids),
-            "cpu": f"{round(limits.cpus * 100_000)} 100000",
-            "period": None,
-        },
-        "rlimits": {
-            "core": [0, 0],
-            "fsize": [limits.file_size, limits.file_size],
-            "nofile": [limits.open_files, limits.open_files],
-        },
-        "network": _fake_network() if spec.network == "gateway" else None,
-    }
-
-
-def _fake_network() -> dict[str, Any]:
-    return {
-        "fault": "",
-        "canary": "paddock-canary-00.invalid",
-        "lookup": "NO not-listed",
-        "answer": NXDOMAIN,
-        "unreachable": {address: "ENETUNREACH" for address in NO_WAY},
-    }

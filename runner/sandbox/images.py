@@ -54,6 +54,18 @@ def host_roots() -> tuple[Path, ...]:
     return tuple(sorted(HOST_ROOTS.glob("*.crt")))
 
 
+def readable_roots(progress: Progress) -> tuple[Path, ...]:
+    """Those of `host_roots` that this user can read; `progress` is told which are left out of the images."""
+    readable = []
+    for root in host_roots():
+        try:
+            with root.open("rb"):
+                readable.append(root)
+        except OSError as error:
+            progress(f"{escape_text(str(root))} is left out of the image: {error.strerror}")
+    return tuple(readable)
+
+
 def content_tag(folder: Path, base: str, extra_roots: Sequence[Path]) -> str:
     """`paddock/FOLDER:<12 hex>`: changes with any file's name, mode or bytes, with the base and with the roots."""
     return f"paddock/{folder.name}:{content_digest(read_context(folder, extra_roots), base)}"
@@ -73,13 +85,13 @@ class ImageStore:
         self._client = client
         self._progress = progress
         self._state_dir = state_dir
-        self._extra_roots = tuple(host_roots() if extra_roots is None else extra_roots)
+        self._extra_roots = readable_roots(progress) if extra_roots is None else tuple(extra_roots)
 
     def base(self) -> ImageRef:
         """The shipped base image, built on first use. Raises `ImageError`, `EngineUnavailableError`."""
-        debian = self._debian().present()
-        found = self._find(content_tag(self._folder("base"), debian, self._extra_roots)) if debian else None
-        return found or self._build("base", keep=True)
+        folder = self._folder("base")
+        tags = (content_tag(folder, debian, self._extra_roots) for debian in self._debian().names())
+        return next(filter(None, map(self._find, tags)), None) or self._build("base", keep=True)
 
     def resolve(self, name: str) -> ImageRef:
         """An image by name, pulled if it is missing; the empty name is the base image. Raises `ImageError`."""

@@ -95,8 +95,8 @@ def mounts() -> dict[str, list[str]]:
     return found
 
 
-def proof(network: dict[str, object] | None) -> dict[str, object]:
-    """What the kernel holds this process to; `network` is the self-test's word where there is a gateway."""
+def proof() -> dict[str, object]:
+    """What the kernel holds this process to; what the network's self-test says is added by whoever has one."""
     lines = (read("/proc/self/status") or "").splitlines()
     status = {key: value for key, _, value in (line.partition(":\t") for line in lines)}
     wanted = ("Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
@@ -118,7 +118,7 @@ def proof(network: dict[str, object] | None) -> dict[str, object]:
             "fsize": resource.getrlimit(resource.RLIMIT_FSIZE),
             "nofile": resource.getrlimit(resource.RLIMIT_NOFILE),
         },
-        "network": network,
+        "network": None,
     }
 
 
@@ -137,13 +137,13 @@ def close_io_uring() -> bool:
     return refused and ctypes.get_errno() in {errno.EPERM, errno.ENOSYS}
 
 
-def confirmed(path: str, network: dict[str, object] | None) -> bool:
+def confirmed(path: str, evidence: dict[str, object]) -> bool:
     """Whether the host, shown the proof, lets the agent start."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
         control.settimeout(HANDSHAKE_SECONDS)
         try:
             control.connect(path)
-            control.sendall(json.dumps(proof(network)).encode() + b"\n")
+            control.sendall(json.dumps(evidence).encode() + b"\n")
             return control.recv(16) == b"go\n"
         except OSError as error:
             print(f"paddock: no word from the host: {error}", file=sys.stderr)  # noqa: T201
@@ -156,8 +156,8 @@ def start(argv: list[str]) -> int:
     if child:
         return child
     os.setsid()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and what is ignored stays so over exec
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the agent's programs would inherit that
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
         os.execvp(argv[0], argv)
@@ -205,11 +205,13 @@ def network_through(gateway: str) -> Any:
 def main(argv: list[str]) -> int:
     """Prove, start, serve and wait; the exit code is the agent's, 128 + n when signal n ended it."""
     control, gateway, command = parse_arguments(argv)
+    evidence = proof()  # before a filter of our own could pass for the engine's
     if not close_io_uring():
         print("paddock: io_uring cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
         return NOT_CONFIRMED
     network = network_through(gateway) if gateway else None
-    if not confirmed(control, network.self_test() if network else None):
+    evidence["network"] = network.self_test() if network else None
+    if not confirmed(control, evidence):
         return NOT_CONFIRMED
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     child = start(command)

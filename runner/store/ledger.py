@@ -7,14 +7,18 @@ imported here.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from runner.errors import RunNotFoundError, StoreError
+from runner.errors import RefusedError, RunNotFoundError, StoreError
 from runner.escape import escape_text
+
+LEDGER_NAME = "ledger.db"
+"""The ledger's file in the state directory."""
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 10.0
@@ -44,6 +48,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_created_at ON runs (created_at);
 CREATE INDEX runs_state ON runs (state, created_at);
 CREATE INDEX runs_name ON runs (name);
+CREATE UNIQUE INDEX runs_name_in_use ON runs (name) WHERE state = 'running' AND name != '';
 """
 
 _CANDIDATES_SHOWN = 10
@@ -102,8 +107,18 @@ class Ledger:
         self._connection.close()
 
     def add(self, row: RunRow) -> None:
-        """Enters a new run; raises StoreError, also if there is one with that id."""
-        self._change(_INSERT, row)
+        """Enters a new run; raises StoreError, also if there is one with that id.
+
+        Raises RefusedError if a run under way has its name, whoever was quicker: SQLite decides.
+        """
+        try:
+            self._change(_INSERT, row)
+        except StoreError as error:
+            if isinstance(error.__cause__, sqlite3.IntegrityError) and "runs.name" in str(error.__cause__):
+                self.refuse_name_in_use(row.name)
+                # That run has ended since: a retry would enter this one.
+                raise RefusedError(f"The name {row.name!r} was in use a moment ago.", hint="Try again.") from error
+            raise
 
     def set_phase(self, run_id: str, phase: str) -> None:
         """Notes what a run is doing."""
@@ -118,6 +133,20 @@ class Ledger:
             " WHERE id = ?",
             (outcome, exit_code, ended_at, branch, commits, run_id),
         )
+
+    def take_over(self, run_id: str, before: RunRow, pid: int, started: int) -> bool:
+        """Makes a process the owner of a run that is under way again; False when it is not as in `before` any more.
+
+        Of several processes that try at once, one succeeds. A run that is over gives its name up where another has it.
+        """
+        changed = self._change(
+            "UPDATE runs SET owner_pid = ?, owner_started = ?, state = 'running', name = CASE WHEN EXISTS"
+            " (SELECT 1 FROM runs AS other WHERE other.name = runs.name AND other.state = 'running'"
+            " AND other.id != runs.id) THEN '' ELSE name END"
+            " WHERE id = ? AND state = ? AND owner_pid = ? AND owner_started = ?",
+            (pid, started, run_id, before.state, before.owner_pid, before.owner_started),
+        )
+        return changed == 1
 
     def remove(self, run_id: str) -> None:
         """Forgets a run; its directory is somebody else's business."""
@@ -137,6 +166,15 @@ class Ledger:
         order = "ORDER BY created_at DESC, id DESC LIMIT 1"
         rows = self._rows(f"{_SELECT} WHERE state = 'running' AND name = ? {order}", (name,))
         return rows[0] if rows else None
+
+    def refuse_name_in_use(self, name: str) -> None:
+        """Raises RefusedError if a run under way has that name: commands that take a name would mean two."""
+        other = self.running_with_name(name) if name else None
+        if other is not None:
+            raise RefusedError(
+                f"The name {name!r} is in use by {other.id}, which is still running.",
+                hint=f"Choose another name, or end that run with `paddock stop {other.id}`.",
+            )
 
     def find(self, prefix: str) -> str:
         """The id of the run that is meant: an exact id, the newest run of an exact name, `last`, or a unique prefix.
@@ -174,9 +212,9 @@ class Ledger:
             found = self._connection.execute(query, tuple(values))
             return list(map(RunRow._make, found))
 
-    def _change(self, statement: str, values: Sequence[object]) -> None:
+    def _change(self, statement: str, values: Sequence[object]) -> int:
         with self._told():
-            self._connection.execute(statement, tuple(values))
+            return self._connection.execute(statement, tuple(values)).rowcount
 
     def _prepare(self) -> None:
         version = self._version()
@@ -186,9 +224,22 @@ class Ledger:
                 hint="upgrade Paddock, or set PADDOCK_STATE_DIR to another place",
             )
         if version == 0:
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._write_ahead()
             self._create()
         self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _write_ahead(self) -> None:
+        """Changes the journal's mode. SQLite does not wait for another process here, whatever its timeout says."""
+        until = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def _create(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")

@@ -36,6 +36,16 @@ _CREDENTIALS = (
     ".git-credentials",
     ".password-store",
     ".local/share/keyrings",
+    ".npmrc",
+    ".pypirc",
+    ".cargo/credentials.toml",
+    ".config/op",
+    ".mozilla",
+    ".config/google-chrome",
+    ".config/chromium",
+    ".claude",
+    ".codex",
+    ".gemini",
 )
 
 

@@ -98,6 +98,26 @@ class RunPaths:
         return self.collector_in / "base.index"
 
     @property
+    def recovery(self) -> Path:
+        """What the collector needs to know: there as long as there is work to collect."""
+        return self.collector_in / "recovery.json"
+
+    @property
+    def ended(self) -> Path:
+        """How the agent ended; there as long as there is work to collect."""
+        return self.collector_in / "ended.json"
+
+    @property
+    def collected(self) -> Path:
+        """What came out; gone when the run is over."""
+        return self.directory / "collected.json"
+
+    @property
+    def discarded(self) -> Path:
+        """The workspace while it is being removed."""
+        return self.directory / "workspace.removed"
+
+    @property
     def quarantine(self) -> Path:
         """The bare repository in which the gates look at what came out."""
         return self.directory / "quarantine.git"
@@ -111,6 +131,11 @@ class RunPaths:
     def control(self) -> Path:
         """Sockets between the host and the sandbox."""
         return self.directory / "control"
+
+
+def keeps_work(paths: RunPaths) -> bool:
+    """Whether a workspace is there that holds, or may hold, the only copy of work."""
+    return paths.recovery.exists() and paths.workspace.exists()
 
 
 class EventLog:

@@ -235,7 +235,9 @@ def assert_every_command_is_safe(stage: Stage, trial: Trial) -> None:
     else:
         assert merged == f"{trial.result.id} has no branch to merge."
         assert changed_files(trial.before, trial.user) == []
-    assert command("rm", trial.result.id).strip() == f"removed {trial.result.id}"
+    if "workspace" in trial.result.paths:
+        assert "left work that was not collected" in command("rm", trial.result.id)
+    assert command("rm", "--force", trial.result.id).strip() == f"removed {trial.result.id}"
     assert not os.path.lexists(trial.paths.directory)
     assert stage.fired() == []
     assert processes_that_name(stage.place / "state") == []

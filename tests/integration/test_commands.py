@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -138,7 +139,8 @@ def test_the_work_of_an_agent_that_ended_after_its_paddock_is_collected_too(
     run = paddock.only_run().name
     until(lambda: not docker_client.containers(filters={"label": f"paddock.run={run}"}))
 
-    assert paddock.good("stop", run) == f"{run}: cancelled, paddock/{run}\n"
+    assert paddock.good("recover") == f"{run}: completed, paddock/{run}\n"
+    assert paddock.good("recover") == "nothing to recover\n"
     assert show(repository, f"paddock/{run}", "committed") == "committed"
 
 
@@ -147,6 +149,7 @@ def test_prune_removes_what_nobody_owns_and_old_runs_when_asked(
 ) -> None:
     document = paddock.run(repository, "true")
     (paddock.state / "runs/2020-01-01-half-made-aaaa").mkdir()
+    os.utime(paddock.state / "runs/2020-01-01-half-made-aaaa", (0, 0))
     labels = {"paddock.run": "gone", "paddock.role": "sandbox", "paddock.state": str(paddock.state)}
     image = next(tag for image in docker_client.images() for tag in image["RepoTags"] or () if "paddock/base" in tag)
     foreign = docker_client.create_container(image, ["true"], labels={**labels, "paddock.state": "/another"})

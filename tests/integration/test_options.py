@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -65,17 +66,17 @@ def test_base_is_where_the_agent_begins(paddock: Paddock, repository: Path) -> N
 
 
 def test_a_name_is_part_of_the_id_and_in_use_while_its_run_goes_on(paddock: Paddock, repository: Path) -> None:
-    argv = ("run", repository, "--name", "fix warnings", "--json", "--", "sh", "-c", "echo ready; exec sleep 60")
+    argv = ("run", repository, "--name", "fix_warnings", "--json", "--", "sh", "-c", "echo ready; exec sleep 60")
     with under_way(paddock.started(*argv)) as process:
-        second = paddock("run", repository, "--name", "fix warnings", "--", "true")
+        second = paddock("run", repository, "--name", "fix_warnings", "--", "true")
         assert second.code == 30
-        assert "'fix warnings' is in use" in second.err
+        assert "'fix_warnings' is in use" in second.err
         assert len(list((paddock.state / "runs").iterdir())) == 1
-        paddock.good("stop", "fix warnings", "--now")
+        paddock.good("stop", "fix_warnings", "--now")
         first = finish(process)
 
     assert "-fix-warnings-" in first.document["id"]
-    assert paddock("run", repository, "--name", "fix warnings", "--", "true").code == 0
+    assert paddock("run", repository, "--name", "fix_warnings", "--", "true").code == 0
 
 
 def test_variables_arrive_and_secret_ones_are_written_nowhere(paddock: Paddock, repository: Path) -> None:
@@ -104,3 +105,10 @@ def test_two_runs_at_once_on_one_repository_both_come_back(paddock: Paddock, rep
 
     assert [document["outcome"] for document in documents] == ["completed", "completed"]
     assert sorted(branches(repository)) == sorted(document["branch"] for document in documents)
+
+
+def test_a_pipe_that_breaks_ends_its_writer(paddock: Paddock, repository: Path) -> None:
+    """Python ignores SIGPIPE, and what it starts inherits that: the shim has to give it back."""
+    document = paddock.run(repository, "grep SigIgn /proc/self/status > ignored")
+    ignored = int(show(repository, document["branch"], "ignored").split()[-1], 16)
+    assert ignored & (1 << (signal.SIGPIPE - 1)) == 0

@@ -127,6 +127,18 @@ def test_every_file_of_ours_that_is_named_exists(name: str) -> None:
     assert [path for path in ours if not (ROOT / path).exists()] == []
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_said_to_be_in_a_file_of_ours_is_defined_there(name: str) -> None:
+    said = re.findall(r"((?:`\w+`, )*`\w+`) in\s+`(runner/[\w/]+\.py)`", page(name))
+    missing = [
+        f"{word} in {path}"
+        for words, path in said
+        for word in re.findall(r"\w+", words)
+        if not re.search(rf"^(def |class )?{word}\b", (ROOT / path).read_text(), re.MULTILINE)
+    ]
+    assert missing == []
+
+
 def test_every_exit_code_of_the_readme_is_the_table_s() -> None:
     from runner.model.result import EXIT_CODES, Outcome
 

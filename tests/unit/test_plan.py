@@ -12,11 +12,19 @@ from typing import Any
 
 import pytest
 
-from runner.errors import UnenforceableError
+from runner.errors import RefusedError, UnenforceableError
 from runner.model.identity import Identity
-from runner.model.policy import Policy
+from runner.model.policy import Limits, Policy
 from runner.model.spec import ImageRef, Mount
-from runner.plan import Machine, check_machine, collector_spec, plan_sandbox, sandbox_etc, sandbox_spec
+from runner.plan import (
+    Machine,
+    check_machine,
+    collector_spec,
+    plan_sandbox,
+    sandbox_etc,
+    sandbox_spec,
+    workspace_fits,
+)
 from runner.sandbox.docker_args import create_request
 from runner.shipped import shipped
 from runner.store.policy_files import load_policy
@@ -76,6 +84,24 @@ def test_what_the_machine_cannot_hold_is_refused(policy: Any, machine: Any, says
         check_machine(Policy.model_validate(policy), MACHINE.model_copy(update=machine))
 
 
+def test_a_workspace_within_its_limits_fits_to_the_byte() -> None:
+    limits = Limits.model_validate({"disk": "1MiB", "files": 10})
+    workspace_fits(2**20, 10, limits)
+
+
+@pytest.mark.parametrize(
+    ("size", "entries", "says"),
+    [
+        (2**20 + 1, 10, r"it takes 2 MiB, more than limits\.disk = 1MiB\."),
+        (2**20, 11, r"it holds more files and directories than limits\.files = 10\."),
+        (2**30, 99, r"limits\.disk = 1MiB; .*limits\.files = 10\."),
+    ],
+)
+def test_a_workspace_that_is_too_large_before_the_agent_begins_is_refused(size: int, entries: int, says: str) -> None:
+    with pytest.raises(RefusedError, match=says):
+        workspace_fits(size, entries, Limits.model_validate({"disk": "1MiB", "files": 10}))
+
+
 def test_a_rootless_engine_on_cgroup_v2_holds_limits() -> None:
     check_machine(Policy(), MACHINE.model_copy(update={"rootless": True, "cgroup_version": "2"}))
 
@@ -108,7 +134,7 @@ def test_the_collector_sees_the_workspace_and_nothing_of_the_agents_else() -> No
         "/workspace": "rw",
         "/out": "rw",
         "/paddock/in": "ro",
-        "/paddock/collector.py": "ro",
+        "/paddock/collector": "ro",
     }
     assert (spec.writable_root, spec.secret_environment) == (False, ())
     assert "PADDOCK_RUN" not in spec.environment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,25 @@ def test_any_cut_of_a_stream_gives_what_the_whole_gives(text: bytes, cuts: list[
     edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     pieces = [text[a:b] for a, b in itertools.pairwise(edges)]
     assert masked_in_pieces(SECRETS, pieces) == masked_at_once(SECRETS, text)
+
+
+letters = st.text("ab", min_size=6, max_size=14)
+
+
+@given(st.lists(letters, min_size=1, max_size=3), st.lists(st.text("ab", max_size=20), max_size=10))
+def test_values_that_overlap_themselves_and_each_other_are_masked_at_any_cut(values: list[str], cut: list[str]) -> None:
+    secrets, pieces = tuple(values), [piece.encode() for piece in cut]
+    assert masked_in_pieces(secrets, pieces) == masked_at_once(secrets, b"".join(pieces))
+
+
+@pytest.mark.parametrize("size", [64, 4096, 65536])
+def test_long_values_of_one_letter_take_time_that_is_linear(size: int) -> None:
+    secrets = ("a" * 32_000 + "b", "a" * 31_000 + "c")
+    text = b"a" * 65536
+    begin = time.process_time()
+    shown = masked_in_pieces(secrets, [text[start : start + size] for start in range(0, len(text), size)])
+    assert shown == text
+    assert time.process_time() - begin < 5
 
 
 def test_a_value_that_arrives_byte_by_byte_is_masked() -> None:

@@ -17,6 +17,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PADDOCK_CONFIG", str(path))
     monkeypatch.delenv("PADDOCK_STATE_DIR", raising=False)
     settings._config.cache_clear()
+    settings.override()
     return path
 
 
@@ -44,6 +45,20 @@ def test_the_environment_is_over_the_users_file(config: Path, monkeypatch: pytes
 def test_a_flag_is_over_everything(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PADDOCK_POLICY", "paranoid")
     assert load_settings(policy="ci", agent=None).policy == "ci"
+
+
+def test_what_the_command_line_says_for_all_commands_is_over_variables_and_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text('state_dir = "/srv/file"\n', encoding="utf-8")
+    monkeypatch.setenv("PADDOCK_STATE_DIR", "/srv/variable")
+    monkeypatch.setenv("PADDOCK_ENGINE", "unix:///variable.sock")
+    settings.override(state_dir=Path("/srv/option"))
+    found = load_settings()
+    assert (str(state_dir()), str(found.state_dir)) == ("/srv/option", "/srv/option")
+    assert found.engine == "unix:///variable.sock"
+    settings.override(engine="unix:///option.sock")
+    assert (load_settings().engine, str(state_dir())) == ("unix:///option.sock", "/srv/variable")
 
 
 def test_dockers_own_variable_is_the_engine_where_nothing_of_ours_says_otherwise(

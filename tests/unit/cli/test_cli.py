@@ -142,6 +142,28 @@ def test_rm_forgets_a_run_and_leaves_its_branch(finished: tuple[FakeHost, RunRes
     assert result.branch in fake.branches()
 
 
+def test_kept_work_is_not_forgotten_and_is_found_by_recover(tmp_path: Path) -> None:
+    fake = FakeHost(tmp_path)
+    fake.engine.programs["collector"] = lambda _: 1
+    result = run_task(fake.task(commits), fake.host())
+    kept = paddock("rm", result.id, state=fake.state)
+    assert (kept.returncode, result.paths["workspace"] in kept.stderr) == (30, True)
+    assert f"paddock recover {result.id}" in kept.stderr
+    for words in (("recover",), ("recover", result.id)):
+        tried = paddock(*words, state=fake.state)
+        assert (tried.returncode, NOBODY in tried.stderr) == (40, True), "there is no engine, but there is work"
+    assert (Path(result.paths["workspace"]) / "new.txt").exists()
+    shown = json.loads(paddock("ps", "-a", "--json", state=fake.state).stdout)
+    assert [row["state"] for row in shown] == ["engine-failed"]
+
+
+def test_recover_has_nothing_to_do_for_a_run_whose_work_is_out(finished: tuple[FakeHost, RunResult]) -> None:
+    fake, result = finished
+    assert paddock("recover", state=fake.state).stdout == "nothing to recover\n"
+    done = paddock("recover", result.id, state=fake.state)
+    assert (done.returncode, "no workspace of it is kept" in done.stderr) == (2, True)
+
+
 def test_merge_fast_forwards_a_clean_tree_and_refuses_a_dirty_one(finished: tuple[FakeHost, RunResult]) -> None:
     fake, result = finished
     (fake.repository / "README").write_text("changed\n", encoding="utf-8")

@@ -198,6 +198,13 @@ def test_all_environment_faults_are_told_at_once() -> None:
     assert "FINE" not in text.split("[type=")[0]
 
 
+@pytest.mark.parametrize("name", ["API_KEY", "DB_PASS", "SENTRY_DSN", "SESSION_COOKIE"])
+def test_a_secret_does_not_stand_in_a_policy_and_is_not_repeated(name: str) -> None:
+    text = refusal(sandbox={"env": {name: "hunter2-hunter2"}}).split("[type=")[0]
+    assert f"{name} is the name of a secret, and secrets do not stand in policies" in text
+    assert "hunter2" not in text
+
+
 def test_the_description_carries_no_terminal_escapes() -> None:
     assert "control character" in refusal(description="\x1b[2J")
     assert "description" in refusal(description="x" * 1001)

@@ -1,5 +1,7 @@
 """Sizes and durations: human units, exact, and nothing that is no quantity."""
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -35,6 +37,8 @@ def test_sizes_are_read_in_their_units(text: str, value: int) -> None:
         ("250ms", 0.25),
         ("1.5h", 5400),
         ("365d", MAX_DURATION),
+        ("1ms", 0.001),
+        ("1.0004s", 1),
     ],
 )
 def test_durations_are_read_in_their_units(text: str, value: float) -> None:
@@ -59,7 +63,8 @@ def test_what_is_no_size_is_refused(text: object) -> None:
     "text",
     [
         "", "0", "0s", "0h0m", "-1s", "+1s", "4", "4 s", " 4s", "4s\n", "4S", "4min", "30m1h", "1h1h", "1h30", "1e3s",
-        "infs",        "nan", "\u0664s", "4GiB", "h", ".5h", "366d", "1:30", "9" * 30 + "s", 4, 4.0, True, None, [], {},
+        "0.0001ms", "0.0009s", "0.999ms", "infs", "nan", "\u0664s", "4GiB", "h", ".5h", "366d", "1:30", "9" * 30 + "s",
+        4, 4.0, True, None, [], {},
     ],
 )  # fmt: skip
 def test_what_is_no_duration_is_refused(text: object) -> None:
@@ -81,10 +86,17 @@ def test_every_whole_millisecond_is_written_so_that_it_reads_back(milliseconds: 
 
 
 @given(st.text(max_size=40) | st.text("0123456789.dhmsBKMGTi ", max_size=25))
+@example("1.0004s")
+@example("364d23h59m59.9999s")
 def test_any_text_is_a_quantity_in_range_or_a_value_error(text: str) -> None:
-    for parse, most in ((parse_size, MAX_SIZE), (parse_duration, MAX_DURATION)):
+    kinds: tuple[tuple[Any, Any, float], ...] = (
+        (parse_size, format_size, MAX_SIZE),
+        (parse_duration, format_duration, MAX_DURATION),
+    )
+    for parse, write, most in kinds:
         try:
             value = parse(text)
         except ValueError:
             continue
         assert 0 < value <= most
+        assert parse(write(value)) == value

@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runner import repo
 from runner.model.identity import Identity
 from runner.model.result import GateResult, Verdict
-from runner.repo import collector
 from runner.repo.evidence import CollectorReport, Evidence
 from runner.repo.gates import judge
 from runner.repo.importing import import_branches, name_branches
 from runner.repo.inspection import gather_evidence, write_patch
 from runner.repo.quarantine import Quarantine, Reception, make_quarantine, read_report, receive_bundle
 
-SCRIPT = Path(collector.__file__)
+SCRIPT = Path(repo.__file__).with_name("collector")
 ORDINARY = Identity(uid=1000, gid=1000)
 """Somebody who is not root, as whom root's tests look at modes and owners."""
 MAIN = "refs/heads/main"
@@ -172,7 +172,7 @@ class Stage:
         (self.root / "inbox" / "collect.json").write_text(json.dumps(self.request(**changes)))
         places = self.places()
         subprocess.run(
-            [python_of_everybody(), "-I", SCRIPT, *places],
+            [python_of_everybody(), "-I", "-B", SCRIPT, *places],
             check=True,
             timeout=60,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
@@ -197,9 +197,13 @@ class Stage:
 
     def land(self, collected: Collected, run: str = "r1", owner: Identity | None = None) -> dict[str, str]:
         """Patch and import; the new refs of the user's repository."""
+        for number, branch in enumerate(collected.report.branches):
+            assert write_patch(collected.quarantine, self.start, branch.sha, self.root / f"{number}.patch")
+        return self.land_again(collected, run, owner)
+
+    def land_again(self, collected: Collected, run: str = "r1", owner: Identity | None = None) -> dict[str, str]:
+        """The import alone, which may have been done before."""
         heads = {branch.ref: branch.sha for branch in collected.report.branches}
-        for number, head in enumerate(heads.values()):
-            assert write_patch(collected.quarantine, self.start, head, self.root / f"{number}.patch")
         names = name_branches(run, collected.report)
         refs = {names[ref]: sha for ref, sha in heads.items()}
         if refs:

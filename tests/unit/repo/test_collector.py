@@ -20,11 +20,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dot_git import is_branch_name
+from report import spell
 from runner.model.identity import Identity
 from runner.model.result import Verdict
-from runner.repo.collector import is_branch_name, spell
 from runner.repo.quarantine import read_report
-from tests.unit.repo.collection_kit import MAIN, ORDINARY, PERSON, SCRIPT, Stage, git
+from tests.unit.repo.collection_kit import MAIN, ORDINARY, PERSON, SCRIPT, Collected, Stage, git
 
 
 @pytest.fixture
@@ -273,7 +274,7 @@ ODD_NAMES = [
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_odd_ref_names_are_counted_and_left_alone(stage: Stage, packed: bool) -> None:
+def test_odd_ref_names_are_counted_and_appear_nowhere(stage: Stage, packed: bool) -> None:
     sha = stage.commit("good")
     names = [name for name in ODD_NAMES if not (packed and b"\n" in name) and not (not packed and b".lock" in name)]
     if packed:
@@ -310,7 +311,7 @@ def test_more_refs_than_anybody_reads_are_refused_quickly(stage: Stage) -> None:
     assert "too-many-refs" in collected.codes()
 
 
-def test_tags_notes_stash_and_replacements_stay_behind(stage: Stage) -> None:
+def test_tags_notes_stash_and_replacements_stay_behind_as_such(stage: Stage) -> None:
     first = stage.commit("good")
     git(stage.work, "tag", "v1")
     git(stage.work, "notes", "add", "-m", "note")
@@ -319,12 +320,102 @@ def test_tags_notes_stash_and_replacements_stay_behind(stage: Stage) -> None:
     (stage.work / "readme.txt").write_text("stashed\n")
     git(stage.work, "stash")
     collected = stage.collect()
-    assert [branch.sha for branch in collected.report.branches] == [other]
+    stash = git(stage.work, "rev-parse", "refs/stash")
+    assert [branch.sha for branch in collected.report.branches] == [other, stash]
     assert [commit.sha for commit in collected.evidence.branches[0].commits] == [first, other]
     assert collected.report.stash
     assert collected.report.other_refs == 4
+    assert [left.inside for left in collected.report.left] == ["refs/notes/commits"]
+    assert list(collected.report.left_out()) == [
+        "refs/notes/commits: it does not build on the commit that the agent was given"
+    ]
     stage.land(collected)
-    assert git(stage.user, "for-each-ref", "--format=%(refname)").split() == [MAIN, "refs/heads/paddock/r1"]
+    refs = git(stage.user, "for-each-ref", "--format=%(refname)").split()
+    assert refs == [MAIN, "refs/heads/paddock/r1", "refs/heads/paddock/r1+stash"]
+
+
+def branches_of(collected: Collected) -> dict[str, str]:
+    return {branch.inside: branch.sha for branch in collected.report.branches}
+
+
+def test_every_entry_of_the_stash_comes_as_a_branch(stage: Stage) -> None:
+    stashes = []
+    for text in ("one\n", "two\n"):
+        (stage.work / "readme.txt").write_text(text)
+        (stage.work / "untracked.txt").write_text(text)
+        git(stage.work, "stash", "--include-untracked")
+        stashes.append(git(stage.work, "rev-parse", "refs/stash"))
+    collected = stage.collect()
+    assert branches_of(collected) == {"stash": stashes[1], "stash-2": stashes[0]}
+    assert (collected.blocked_by(), list(collected.report.left_out())) == (set(), [])
+    assert set(stage.land(collected)) == {"refs/heads/paddock/r1+stash", "refs/heads/paddock/r1+stash-2"}
+
+
+@pytest.mark.parametrize("name", [b"x" * 240, "\U0001f468\u200d\U0001f4bb".encode(), b"-x", b"\xff\xfe"])
+def test_the_commits_of_a_branch_with_an_odd_name_come_under_another(stage: Stage, name: bytes) -> None:
+    sha = stage.commit("on an odd branch")
+    git(stage.work, "reset", "-q", "--hard", stage.start)
+    (stage.work / ".git/packed-refs").write_bytes(sha.encode() + b" refs/heads/" + name + b"\n")
+    collected = stage.collect()
+    assert branches_of(collected) == {"odd-1": sha}
+    assert list(collected.report.left_out()) == []
+    assert stage.land(collected) == {"refs/heads/paddock/r1+odd-1": sha}
+
+
+@pytest.mark.parametrize("options", [[], ["-a", "-m", "signed off"]])
+def test_commits_that_only_a_tag_leads_to_come_as_a_branch(stage: Stage, options: list[str]) -> None:
+    sha = stage.commit("only tagged")
+    git(stage.work, "tag", *options, "v1")
+    git(stage.work, "reset", "-q", "--hard", stage.start)
+    collected = stage.collect()
+    assert branches_of(collected) == {"tag-v1": sha}
+    assert list(collected.report.left_out()) == []
+
+
+def test_a_name_that_a_branch_has_already_gets_a_number(stage: Stage) -> None:
+    tagged = stage.commit("only tagged")
+    git(stage.work, "tag", "v1")
+    git(stage.work, "reset", "-q", "--hard", stage.start)
+    git(stage.work, "checkout", "-qb", "tag-v1")
+    head = stage.commit("on the branch", text="another\n")
+    assert branches_of(stage.collect()) == {"tag-v1": head, "tag-v1-2": tagged}
+
+
+def test_a_tag_below_a_branch_needs_no_branch_of_its_own(stage: Stage) -> None:
+    stage.commit("one")
+    git(stage.work, "tag", "v1")
+    head = stage.commit("two", text="two\n")
+    collected = stage.collect()
+    assert branches_of(collected) == {"main": head}
+    assert list(collected.report.left_out()) == []
+
+
+def test_an_unrelated_tag_is_left_and_told_and_rejects_nothing(stage: Stage) -> None:
+    head = stage.commit("work")
+    tree = git(stage.work, "rev-parse", "HEAD^{tree}")
+    git(stage.work, "tag", "alone", git(stage.work, "commit-tree", tree, "-m", "no parents"))
+    collected = stage.collect()
+    assert (branches_of(collected), collected.blocked_by()) == ({"main": head}, set())
+    assert list(collected.report.left_out()) == [
+        "refs/tags/alone: it does not build on the commit that the agent was given"
+    ]
+
+
+def test_strays_that_find_no_room_are_left_and_told(stage: Stage) -> None:
+    for number in range(3):
+        git(stage.work, "tag", f"v{number}", stage.commit(str(number), text=str(number)))
+        git(stage.work, "reset", "-q", "--hard", stage.start)
+    collected = stage.collect(max_branches=1)
+    assert list(branches_of(collected)) == ["tag-v0"]
+    assert [left.inside for left in collected.report.left] == ["refs/tags/v1", "refs/tags/v2"]
+    assert len(list(collected.report.left_out())) == 2
+
+
+def test_a_branch_that_holds_nothing_new_is_no_work_that_was_left(stage: Stage) -> None:
+    git(stage.work, "branch", "idea")
+    collected = stage.collect()
+    assert [left.inside for left in collected.report.left] == ["idea"]
+    assert list(collected.report.left_out()) == []
 
 
 def test_grafts_and_a_shallow_file_of_the_agents_change_no_ancestry(stage: Stage) -> None:
@@ -785,10 +876,11 @@ def test_leftovers_that_cannot_be_saved_do_not_cost_the_commits(stage: Stage, tm
         f'#!/bin/sh\n[ $1 = add ] || exec {shutil.which("git")} "$@"\necho $$ > {tmp_path}/pid\nsleep 60 & wait\n'
     )
     (shim / "git").chmod(0o755)
-    script = SCRIPT.read_text().replace('"PATH": "', f'"PATH": "{shim}:')
-    (tmp_path / "collector.py").write_text(script)
+    script = shutil.copytree(SCRIPT, tmp_path / "collector")
+    door = script / "repository.py"
+    door.write_text(door.read_text().replace('"PATH": "', f'"PATH": "{shim}:'))
     (stage.root / "inbox/collect.json").write_text(json.dumps(stage.request(step_seconds=2.0)))
-    argv = [sys.executable, "-I", str(tmp_path / "collector.py"), *stage.places()]
+    argv = [sys.executable, "-I", "-B", str(script), *stage.places()]
     subprocess.run(argv, check=True, timeout=20, env=PERSON)
     collected = stage.receive(read_report(stage.root / "out"))
     assert [branch.sha for branch in collected.report.branches] == [sha]
@@ -799,7 +891,7 @@ def test_leftovers_that_cannot_be_saved_do_not_cost_the_commits(stage: Stage, tm
 
 def test_a_request_that_cannot_be_read_still_gets_a_report(stage: Stage) -> None:
     (stage.root / "inbox/collect.json").write_text("{")
-    subprocess.run([sys.executable, "-I", SCRIPT, *stage.places()], check=True, timeout=20, env=PERSON)
+    subprocess.run([sys.executable, "-I", "-B", SCRIPT, *stage.places()], check=True, timeout=20, env=PERSON)
     report = json.loads((stage.root / "out/report.json").read_text())
     assert report["problems"][0]["code"] == "collector-failed"
 

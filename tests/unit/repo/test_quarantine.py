@@ -483,6 +483,30 @@ def test_a_ref_that_exists_stops_all_and_moves_nothing(stage: Stage) -> None:
     assert fingerprint(stage.user) == before
 
 
+def test_refs_that_stand_at_their_commits_already_are_as_they_should_be(stage: Stage) -> None:
+    git(stage.work, "checkout", "-qb", "side")
+    stage.commit("side")
+    git(stage.work, "checkout", "-q", "main")
+    stage.commit("main", text="main\n")
+    collected = stage.collect()
+    refs = stage.land(collected)
+    assert len(refs) == 2
+    assert stage.land_again(collected) == refs
+    git(stage.user, "update-ref", "-d", "refs/heads/paddock/r1")
+    assert stage.land_again(collected) == refs
+    assert {ref: git(stage.user, "rev-parse", ref) for ref in refs} == refs
+
+
+def test_what_a_paddock_left_half_written_stops_nobody(stage: Stage) -> None:
+    head = stage.commit("good")
+    collected = stage.collect()
+    (stage.root / "kept.partial").write_text("half")
+    (stage.root / "patch.partial").write_text("half")
+    assert keep_bundle(stage.root / "out/changes.bundle", stage.root / "kept")
+    assert write_patch(collected.quarantine, stage.start, head, stage.root / "patch")
+    assert (stage.root / "patch").read_text().startswith("diff --git")
+
+
 def test_a_branch_called_paddock_is_in_the_way_and_the_error_says_so(stage: Stage) -> None:
     git(stage.user, "branch", "paddock")
     stage.commit("main")

@@ -14,14 +14,14 @@ from runner.run.cancellation import Cancellation
 from runner.run.host import Host
 from runner.sandbox.fake import FakeBox, FakeEngine
 
-COLLECTOR = Path(__file__).parents[3] / "runner" / "repo" / "collector.py"
+COLLECTOR = Path(__file__).parents[3] / "runner" / "repo" / "collector"
 
 
 def collect_here(box: FakeBox) -> int:
     """The collector's program, run in place: what the tests' own agents wrote is no danger to the tests."""
     places = [("--workspace", "/workspace"), ("--in", "/paddock/in"), ("--out", "/out")]
     argv = [word for option, inside in places for word in (option, str(box.path(inside)))]
-    done = subprocess.run([sys.executable, "-I", str(COLLECTOR), *argv], capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-I", "-B", str(COLLECTOR), *argv], capture_output=True, check=False)
     box.write(done.stdout + done.stderr)
     return done.returncode
 

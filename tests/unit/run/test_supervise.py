@@ -16,7 +16,8 @@ from runner.model.policy import Limits
 from runner.model.result import Outcome
 from runner.run.agent_log import TRUNCATED, AgentLog
 from runner.run.cancellation import Cancellation
-from runner.run.supervise import Supervised, Watched, supervise
+from runner.run.supervise import Supervised, supervise
+from runner.run.watchdog import Watched
 from runner.sandbox.fake import FakeBox, FakeEngine
 from runner.store.tree import TreeSize
 from tests.unit.sandbox.specs import spec_for
@@ -45,11 +46,15 @@ class Bench:
                 log=log,
                 clock=SystemClock(),
                 cancellation=self.cancellation,
-                measure=lambda: self.size,
+                measure=self.measure,
+                disk=self.log_path.parent,
                 writable_root=False,
                 tell=self.events.append,
             )
             return supervise(watched, output)
+
+    def measure(self) -> TreeSize:
+        return self.size
 
     @property
     def signals(self) -> list[str]:

@@ -21,7 +21,7 @@ def places_in(folder: Path | str) -> Places:
         collector_out=f"{folder}/out",
         shim=f"{folder}/shim.py",
         shim_network=f"{folder}/shim_network.py",
-        collector=f"{folder}/collector.py",
+        collector=f"{folder}/collector",
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runner.errors import UnenforceableError
 from runner.model.policy import Policy
 from runner.model.spec import SandboxSpec
-from runner.sandbox.fake import fake_proof
+from runner.sandbox.fake_proof import fake_proof
 from runner.sandbox.proof import Proof, parse_proof, shortfalls
 from tests.unit.sandbox.specs import spec_for
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import RunNotFoundError, StoreError
+from runner.errors import RefusedError, RunNotFoundError, StoreError
 from runner.store.ledger import Ledger, RunRow
 
 
@@ -65,6 +65,7 @@ def test_the_list_is_newest_first_and_may_be_cut_or_limited_to_what_runs(ledger:
 
 def test_an_id_is_found_by_itself_by_name_by_last_and_by_a_unique_prefix(ledger: Ledger) -> None:
     ledger.add(row("2026-a", name="fix", created_at="1"))
+    ledger.end("2026-a", outcome="completed", exit_code=0, ended_at="")
     ledger.add(row("2026-ab", name="fix", created_at="2"))
     ledger.add(row("2026-b%", created_at="0"))
     assert ledger.find("2026-a") == "2026-a"
@@ -108,6 +109,21 @@ def test_a_name_in_use_is_one_of_a_run_under_way(ledger: Ledger) -> None:
     assert found.id == "a"
     ledger.end("a", outcome="cancelled", exit_code=130, ended_at="")
     assert ledger.running_with_name("fix") is None
+
+
+def test_of_two_runs_that_take_a_name_at_the_same_time_one_is_refused(ledger: Ledger) -> None:
+    ledger.add(row("a", name="fix"))
+    with pytest.raises(RefusedError, match="The name 'fix' is in use by a, which is still running"):
+        ledger.add(row("b", name="fix"))
+    ledger.end("a", outcome="completed", exit_code=0, ended_at="")
+    ledger.add(row("b", name="fix"))
+    assert [found.id for found in ledger.list(running_only=True)] == ["b"]
+
+
+def test_runs_without_a_name_are_not_in_each_others_way(ledger: Ledger) -> None:
+    ledger.add(row("a"))
+    ledger.add(row("b"))
+    ledger.refuse_name_in_use("")
 
 
 def test_the_same_id_twice_is_an_error(ledger: Ledger) -> None:
@@ -160,6 +176,17 @@ def test_several_processes_enter_runs_at_once_and_none_is_lost(tmp_path: Path) -
         assert len(ledger.list()) == 80
 
 
+def open_once(path: str) -> None:
+    with Ledger(Path(path)):
+        pass
+
+
+def test_several_processes_that_make_the_ledger_at_once_all_get_it(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(4, mp_context=get_context("fork")) as pool:
+        for number in range(100):
+            list(pool.map(open_once, [str(tmp_path / f"{number}.db")] * 4))
+
+
 def test_ten_thousand_runs_are_listed_quickly(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with Ledger(path):
@@ -179,3 +206,22 @@ def test_ten_thousand_runs_are_listed_quickly(tmp_path: Path) -> None:
 def test_the_ledger_and_the_paths_load_without_pydantic() -> None:
     code = "import sys, runner.store.ledger, runner.store.owner, runner.store.runs; print('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_of_several_who_take_a_run_over_one_succeeds(ledger: Ledger) -> None:
+    ledger.add(row("a"))
+    before = ledger.get("a")
+    assert before is not None
+    assert [ledger.take_over("a", before, pid, 7) for pid in (10, 11)] == [True, False]
+    assert ledger.get("a") == before._replace(owner_pid=10, owner_started=7)
+
+
+def test_a_run_that_is_over_is_under_way_again_when_taken_over(ledger: Ledger) -> None:
+    ledger.add(row("a", name="fix"))
+    ledger.end("a", outcome="engine-failed", exit_code=40, ended_at="")
+    ledger.add(row("b", name="fix"))
+    before = ledger.get("a")
+    assert before is not None
+    assert ledger.take_over("a", before, 10, 7)
+    assert ledger.get("a") == before._replace(owner_pid=10, owner_started=7, state="running", name="")
+    assert not ledger.take_over("a", before, before.owner_pid, 7), "it is under way by now"

@@ -144,7 +144,26 @@ def test_a_directory_that_contains_the_far_end_of_such_a_link_is_refused(host: H
 
 
 @pytest.mark.parametrize(
-    "name", [".ssh/id", ".aws", ".gnupg", ".docker/config.json", ".kube", ".netrc", ".git-credentials"]
+    "name",
+    [
+        ".ssh/id",
+        ".aws",
+        ".gnupg",
+        ".docker/config.json",
+        ".kube",
+        ".netrc",
+        ".git-credentials",
+        ".npmrc",
+        ".pypirc",
+        ".cargo/credentials.toml",
+        ".config/op",
+        ".mozilla",
+        ".config/google-chrome",
+        ".config/chromium",
+        ".claude",
+        ".codex",
+        ".gemini",
+    ],
 )
 def test_credentials_are_guarded_whatever_their_form(tmp_path: Path, name: str) -> None:
     home = tmp_path / "home"

@@ -1,0 +1,64 @@
+"""What the host asks for, and where things are."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+
+class Request(NamedTuple):
+    """What the host asks for (collect.json); trusted."""
+
+    start: str
+    head_branch: str
+    refs: dict[str, str]
+    exclude: list[str]
+    object_format: str
+    max_branches: int
+    leftovers: bool
+    shallow: list[str]
+    name: str
+    email: str
+    date: str
+    max_file: int
+    step_seconds: float
+
+
+class Places(NamedTuple):
+    """Where things are; bytes, since names inside may be any."""
+
+    workspace: bytes
+    inbox: bytes
+    out: bytes
+
+    @property
+    def git(self) -> bytes:
+        return self.workspace + b"/.git"
+
+    @property
+    def bundle(self) -> bytes:
+        return self.out + b"/changes.bundle"
+
+
+def read_request(inbox: bytes) -> Request:
+    with open(inbox + b"/collect.json", encoding="utf-8") as stream:
+        data = json.load(stream)
+    if data["version"] != 1:
+        raise ValueError("collect.json is not of version 1")
+    refs = data["refs"]
+    identity = data.get("identity", {})
+    return Request(
+        start=data["start"],
+        head_branch=data["head_branch"],
+        refs=refs,
+        exclude=sorted(set(data.get("exclude", [data["start"], data["base"], *refs.values()]))),
+        object_format=data["object_format"],
+        max_branches=data.get("max_branches", 20),
+        leftovers=data.get("leftovers", True),
+        shallow=data.get("shallow", []),
+        name=identity.get("name", "paddock"),
+        email=identity.get("email", "paddock@localhost"),
+        date=data.get("commit_date", ""),
+        max_file=data.get("max_file", 100 * 1024 * 1024),
+        step_seconds=data.get("step_seconds", 300.0),
+    )
