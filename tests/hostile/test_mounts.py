@@ -154,7 +154,7 @@ def test_other_characters_in_a_source_mean_themselves(
     (tmp_path / name).mkdir()
     (tmp_path / name / "file").write_text(f"in {name}\n")
     policy = mount_policy(tmp_path, f"{tmp_path}/{name}")
-    result = library.run(repository, "cat /data/file; touch /data/x", policy=policy)
+    result = library.run(repository, "exec 2>&1; cat /data/file; touch /data/x", policy=policy)
 
     said = Path(result.paths["log"]).read_text()
     assert said == f"in {name}\ntouch: cannot touch '/data/x': Read-only file system\n"
@@ -168,6 +168,7 @@ def test_odd_targets_are_refused(target: str, library: Library, repository: Path
 # --- 118: read-only --------------------------------------------------------------------------------------------------
 
 SPOIL = """
+exec 2>&1
 cd /data
 echo x > file && echo written
 echo x > new && echo created
@@ -224,7 +225,7 @@ if AM_ROOT:  # nobody else can mount anything
     ) -> None:
         with mounted_below(data / "sub"):
             assert (data / "sub/secret").exists(), "the control leg: it is there for the host"
-            script = "ls /data/sub; cat /data/sub/secret; echo x > /data/sub/secret; exit 0"
+            script = "exec 2>&1; ls /data/sub; cat /data/sub/secret; echo x > /data/sub/secret; exit 0"
             result = library.run(repository, script, policy=mount_policy(tmp_path, str(data), mode=mode))
             assert (data / "sub/secret").read_text() == "below\n"
 
