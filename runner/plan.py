@@ -287,18 +287,3 @@ def _limits(limits: Limits) -> SandboxLimits:
 
 def _labels(run: str, role: Role, state: str) -> dict[str, str]:
     return {RUN_LABEL: run, ROLE_LABEL: role.value, STATE_LABEL: state}
-
-
-ACCOUNTS = (
-    "root:x:0:0:root:/root:/bin/sh\n"
-    "agent:x:{uid}:{gid}:agent:/home/agent:/bin/sh\n"
-    "nobody:x:65534:65534::/nonexistent:/bin/false\n"
-)
-GROUP = "root:x:0:\nagent:x:{gid}:\nnogroup:x:65534:\n"
-RESOLV_CONF = "# Nothing outside resolves names for a sandbox.\nnameserver 127.0.0.1\noptions timeout:5 attempts:2\n"
-
-
-def sandbox_etc(identity: Identity) -> dict[str, str]:
-    """The three small files that are mounted over the image's own in `/etc`."""
-    accounts = ACCOUNTS.format(uid=identity.uid, gid=identity.gid)
-    return {"passwd": accounts, "group": GROUP.format(gid=identity.gid), "resolv.conf": RESOLV_CONF}

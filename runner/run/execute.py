@@ -10,7 +10,7 @@ from runner.errors import ContainerGoneError, EngineError
 from runner.model.events import Phase
 from runner.model.result import RunResult
 from runner.model.task import Task
-from runner.plan import collector_spec, plan_sandbox, sandbox_etc, workspace_fits
+from runner.plan import collector_spec, plan_sandbox, workspace_fits
 from runner.repo.urls import is_url, parse_url
 from runner.repo.workspace import Workspace, prepare_workspace
 from runner.run.agent_log import AgentLog
@@ -25,6 +25,7 @@ from runner.run.start import start_sandbox
 from runner.run.supervise import supervise
 from runner.run.watchdog import Watched
 from runner.sandbox.engine import Box
+from runner.sandbox.etc_files import sandbox_etc
 from runner.settings import git_environment
 from runner.store.files import write_whole
 from runner.store.ledger import Ledger, RunRow

@@ -17,9 +17,10 @@ from runner.errors import EngineError, UnenforceableError
 from runner.model.identity import Identity
 from runner.model.policy import Policy
 from runner.model.spec import SandboxSpec
-from runner.plan import ImageSettings, Places, sandbox_etc, sandbox_spec
+from runner.plan import ImageSettings, Places, sandbox_spec
 from runner.run.start import Started, start_sandbox
 from runner.sandbox.docker_engine import DockerEngine
+from runner.sandbox.etc_files import sandbox_etc
 from runner.settings import load_settings
 from tests.integration.fake_gateway import FakeGateway, count, echo, page, pour, refuse_more
 from tests.unit.sandbox.specs import request_for

@@ -21,11 +21,11 @@ from runner.plan import (
     check_machine,
     collector_spec,
     plan_sandbox,
-    sandbox_etc,
     sandbox_spec,
     workspace_fits,
 )
 from runner.sandbox.docker_args import create_request
+from runner.sandbox.etc_files import sandbox_etc
 from runner.shipped import shipped
 from runner.store.policy_files import load_policy
 from tests.unit.sandbox.specs import request_for
