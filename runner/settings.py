@@ -30,6 +30,14 @@ def override(*, state_dir: Path | None = None, engine: str | None = None) -> Non
     _overrides.update({name: value for name, value in given.items() if value is not None})
 
 
+def leave_plugins_out() -> None:
+    """Keep pydantic from asking every installed package for a plugin: that takes a run 50 ms, and lets others in.
+
+    See https://docs.pydantic.dev/latest/concepts/plugins/. To be called before pydantic is loaded.
+    """
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+
+
 def config_file() -> Path:
     """`$PADDOCK_CONFIG`, else `config.toml` in the user's configuration folder."""
     if named := os.environ.get("PADDOCK_CONFIG"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,6 +21,7 @@ from runner.cli.options import (
     ImageOption,
     JsonOption,
     NameOption,
+    ObserveOption,
     PolicyOption,
     PromptFile,
     Repo,
@@ -30,6 +31,7 @@ from runner.cli.options import (
 )
 from runner.cli.subcommands import image_app, policy_app
 from runner.errors import PaddockError, UsageError
+from runner.settings import leave_plugins_out
 
 app = typer.Typer(
     name="paddock",
@@ -76,6 +78,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     env: EnvOption = None,
     image: ImageOption = "",
     expect_changes: ExpectOption = False,
+    observe: ObserveOption = False,
     json: JsonOption = False,
 ) -> None:
     """Let an agent work on a repository, in a sandbox. Its commits arrive as a branch."""
@@ -93,6 +96,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
         env=env or [],
         image=image,
         expect_changes=expect_changes,
+        observe=observe,
     )
     raise typer.Exit(run_command(options, as_json=json))
 
@@ -109,6 +113,7 @@ def plan(  # noqa: PLR0913, PLR0917
     dirty: DirtyOption = False,
     env: EnvOption = None,
     image: ImageOption = "",
+    observe: ObserveOption = False,
     docker: Annotated[bool, typer.Option("--docker", help="Print what Docker would be asked for instead.")] = False,
 ) -> None:
     """Print what a run would be given. Starts nothing and needs no engine."""
@@ -125,6 +130,7 @@ def plan(  # noqa: PLR0913, PLR0917
         dirty=dirty,
         env=env or [],
         image=image,
+        observe=observe,
     )
     plan_command(options, docker=docker)
 
@@ -166,6 +172,18 @@ def diff(run_id: RunId = "last") -> None:
     from runner.cli.looking import print_diff
 
     print_diff(run_id)
+
+
+@app.command()
+def network(
+    run_id: RunId = "last",
+    all_rows: Annotated[bool, typer.Option("--all", "-a", help="Every row, the self-test's own question too.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document, with every row.")] = False,
+) -> None:
+    """Show what a run asked of the network. Also while it runs."""
+    from runner.cli.network import show_network
+
+    show_network(run_id, all_rows=all_rows, as_json=json)
 
 
 @app.command()
@@ -230,23 +248,33 @@ def recover(
     raise typer.Exit(recover_command(run_id))
 
 
-def main() -> None:
+def main() -> NoReturn:
     """The command `paddock`: runs one command and ends the process with its exit code."""
     # Hundreds of modules are loaded and none is ever thrown away: looking for cycles among them is a tenth of a second.
     gc.set_threshold(100_000, 50, 50)
+    leave_plugins_out()
+    code = exit_code_of_command()
+    from runner.cli.terminal import end_process
+
+    end_process(code)
+
+
+def exit_code_of_command() -> int:
+    """Run what the command line says; everything that goes wrong has been told."""
     try:
         app(standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except PaddockError as error:
         from runner.cli.terminal import print_error
 
         print_error(error)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BrokenPipeError:
         # Whoever read us has gone (`paddock logs | head`). A run never ends here: it goes on without being watched.
         from runner.cli.terminal import abandon
 
         abandon(sys.stdout)
-        sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the top of the program: a bug, told as one
         import traceback
 
@@ -254,6 +282,5 @@ def main() -> None:
         sys.stderr.write(
             f"paddock: this is a bug in Paddock ({type(error).__name__}); `paddock ps` shows what still runs.\n"
         )
-        sys.exit(1)
-    finally:
-        gc.freeze()  # nor at the end of the process
+        return 1
+    return 0

@@ -27,6 +27,9 @@ EnvOption = Annotated[
 ]
 ImageOption = Annotated[str, typer.Option("--image", help="Another image than the shipped one.")]
 ExpectOption = Annotated[bool, typer.Option("--expect-changes", help="Exit with 3 when the agent left nothing.")]
+ObserveOption = Annotated[
+    bool, typer.Option("--observe", help="Open the network, and tell what the policy would have denied.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result document on stdout, and nothing else.")]
 RunId = Annotated[
     str, typer.Argument(metavar="ID", help="A run: its id, a unique beginning of it, its name, or `last`.")

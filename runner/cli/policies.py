@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
-from runner.cli.terminal import answer, table
+from runner.cli.terminal import answer, say, table
+from runner.egress.groups import REGISTRY_GROUPS
 from runner.errors import UnenforceableError
 from runner.model.policy import json_schema
 from runner.model.support import unsupported
+from runner.report.network_groups import HEADER, group_cells, groups_in
 from runner.report.policy_toml import policy_toml
-from runner.settings import home
+from runner.run.groups import refuse_unknown_groups, shipped_groups
+from runner.settings import home, load_settings
 from runner.store.policy_files import explain, list_policies, load_policy
 
 
@@ -32,14 +36,31 @@ def check_policy(name: str) -> None:
         raise UnenforceableError(
             f"{name} is well-formed, but this version cannot enforce it:\n  " + "\n  ".join(reasons)
         )
+    refuse_unknown_groups(loaded.policy.network, name)
     answer(f"{name} is right. {loaded.policy.digest()}")
 
 
-def explain_policy(name: str) -> None:
-    """Key, value, origin."""
-    rows = [(row.key, row.value, row.origin) for row in explain(load_policy(name, home=home()))]
+def explain_policy(name: str, *, image: str = "") -> None:
+    """Key, value, origin; then each group's entries. An `image` is asked about the groups that its tools explain."""
+    loaded = load_policy(name, home=home())
+    rows = [(row.key, row.value, row.origin) for row in explain(loaded)]
     for line in table(("KEY", "VALUE", "FROM"), rows):
         answer(line)
+    network = loaded.policy.network
+    if groups_in(network):
+        answer()
+        groups = {**shipped_groups(), **(registries_of(image) if image else {})}
+        for line in table(HEADER, group_cells(network, groups, REGISTRY_GROUPS)):
+            answer(line)
+
+
+def registries_of(image: str) -> Mapping[str, tuple[str, ...]]:
+    """What the image's tools are set to use; `base` is the shipped one. Raises `ImageError`."""
+    from runner.sandbox.docker_engine import DockerEngine
+
+    settings = load_settings()
+    engine = DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say)
+    return engine.registries(engine.image("" if image == "base" else image).ref)
 
 
 def print_schema(*, result: bool) -> None:

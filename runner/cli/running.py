@@ -24,7 +24,8 @@ from runner.run.execute import run_task
 from runner.run.host import Host
 from runner.run.prepare import plan_request
 from runner.sandbox.docker_args import create_request
-from runner.sandbox.docker_engine import DockerEngine
+from runner.sandbox.engine import Engine
+from runner.sandbox.late_engine import LateEngine
 from runner.settings import home, load_settings
 
 MAX_PROMPT = 1024 * 1024
@@ -45,6 +46,7 @@ class TaskOptions:
     env: list[str] = field(default_factory=list)
     image: str = ""
     expect_changes: bool = False
+    observe: bool = False
 
 
 def run_command(options: TaskOptions, *, as_json: bool) -> int:
@@ -79,10 +81,15 @@ def plan_command(options: TaskOptions, *, docker: bool) -> None:
 
 def host_of(settings: Settings, console: Console, cancellation: Cancellation) -> Host:
     """This machine, with the real engine."""
-    engine = DockerEngine(settings.engine, state_dir=settings.state_dir, progress=console.progress)
+
+    def load() -> Engine:
+        from runner.sandbox.docker_engine import DockerEngine
+
+        return DockerEngine(settings.engine, state_dir=settings.state_dir, progress=console.progress)
+
     return Host(
         settings=settings,
-        engine=engine,
+        engine=LateEngine(load),
         home=home(),
         cancellation=cancellation,
         tell=console.event,
@@ -106,6 +113,7 @@ def task_of(options: TaskOptions, settings: Settings) -> Task:
         policy=options.policy or settings.policy,
         image=options.image or settings.image,
         expect_changes=options.expect_changes,
+        observe=options.observe,
     )
 
 

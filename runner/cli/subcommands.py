@@ -38,11 +38,28 @@ def policy_check(policy: PolicyName) -> None:
 
 
 @policy_app.command("explain")
-def policy_explain(policy: PolicyName = "offline") -> None:
-    """Every effective value with the file and line that it came from."""
+def policy_explain(
+    policy: PolicyName = "offline",
+    image: Annotated[
+        str, typer.Option("--image", metavar="IMAGE", help="Ask this image what @python and its like are; or `base`.")
+    ] = "",
+) -> None:
+    """Every effective value with the file and line that it came from, and what each group stands for."""
     from runner.cli.policies import explain_policy
 
-    explain_policy(policy)
+    explain_policy(policy, image=image)
+
+
+@policy_app.command("suggest")
+def policy_suggest(
+    run_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A run: its id, a unique beginning of it, its name, or `last`.")
+    ] = "last",
+) -> None:
+    """The exact lines that would allow what a run was denied. For you to read; nothing is changed."""
+    from runner.cli.network import suggest_policy
+
+    suggest_policy(run_id)
 
 
 @policy_app.command("schema")

@@ -6,7 +6,7 @@ import codecs
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 import typer
 
@@ -74,6 +74,21 @@ class OutputWriter:
 def abandon(target: TextIO) -> None:
     """Nobody reads `target` any more: what Python still holds for it must not fail at the end of the process."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())
+
+
+def end_process(code: int) -> NoReturn:
+    """End with `code` once both streams are written; a success that could not be told is none.
+
+    The interpreter is not taken apart first: there is nothing left to close, and it takes a run 15 ms.
+    """
+    for target in (sys.stdout, sys.stderr):
+        try:
+            target.flush()
+        except BrokenPipeError:
+            continue
+        except OSError:
+            code = code or 1
+    os._exit(code)
 
 
 def visible(text: str) -> str:

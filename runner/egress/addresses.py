@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from runner.egress.rules import Rule
 from runner.model.base import Record
@@ -107,6 +108,7 @@ def compile_private(entries: Iterable[str]) -> PrivateEntries:
     return PrivateEntries(networks=tuple(networks), names=tuple(names))
 
 
+@lru_cache(maxsize=1024)
 def closed_as(address: Address) -> str:
     """Why an address is not public, in one word or two; empty for a public one."""
     for network, kind in _NETWORKS:

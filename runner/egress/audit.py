@@ -141,6 +141,18 @@ def summary(path: Path) -> tuple[NetworkRow, ...]:
     )
 
 
+def omitted(path: Path) -> int:
+    """How many lines a closed audit file is without, for want of room."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST))
+            fields = json.loads(file.read().splitlines()[-1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    count = fields.get("omitted") if isinstance(fields, dict) else None
+    return count if isinstance(count, int) else 0
+
+
 def _count(line: str, rows: dict[tuple[str, int | None, Verdict, str], list[int]]) -> None:
     try:
         fields = json.loads(line)

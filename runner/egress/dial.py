@@ -31,6 +31,8 @@ async def dial_tcp(address: Address, port: int) -> socket.socket:
 
 async def dial_first(addresses: Sequence[Address], port: int, dial: Dial) -> tuple[Address, socket.socket]:
     """Whichever of `addresses` answers first, families taking turns. Raises the last OSError when none does."""
+    if len(addresses) == 1:
+        return addresses[0], await dial(addresses[0], port)
     waiting = _taking_turns(addresses)
     running: dict[asyncio.Task[socket.socket], Address] = {}
     failure = OSError("no address")

@@ -26,6 +26,8 @@ GATEWAY_SOCKET = "gateway.sock"
 _DESCRIPTORS = 65_536
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED, errno.EPROTO})
 _CLOSING_TIME = 10.0
+_AT_ONCE = 16
+"""Connections that are let in before those that are in get their turn."""
 
 
 class Gateway:
@@ -103,21 +105,35 @@ class Gateway:
                 raise outcome
 
     async def _accept(self, switchboard: Switchboard) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._listener.fileno(), arrived.set)
+        try:
+            while True:
+                arrived.clear()
+                await arrived.wait()  # a turn for the others, also while somebody stands in line
+                if not self._admit(switchboard):
+                    await asyncio.sleep(0.1)
+        finally:
+            loop.remove_reader(self._listener.fileno())
+
+    def _admit(self, switchboard: Switchboard) -> bool:
+        """Let in who stands in line; False when this host is short of something for now."""
+        for _ in range(_AT_ONCE):
             try:
-                inside, _ = await loop.sock_accept(self._listener)
+                inside, _address = self._listener.accept()
+            except BlockingIOError:
+                break
             except OSError as error:
                 if error.errno not in _SHORTAGES:
                     raise
-                await asyncio.sleep(0.1)
-                continue
+                return False
+            inside.setblocking(False)
             try:
                 switchboard.admit(inside)
             except BaseException:
                 inside.close()
                 raise
-            await asyncio.sleep(0)  # `sock_accept` does not wait while somebody stands in line: others get their turn
+        return True
 
 
 @contextlib.contextmanager

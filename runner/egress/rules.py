@@ -15,6 +15,10 @@ OPEN_PORTS = (HTTP_PORT, TLS_PORT)
 """What mode `open` reaches of every public name; other ports are still written down, in `allow`."""
 
 
+SPECIAL_USE = ("invalid", "localhost", "local", "internal", "onion", "arpa")
+"""Top-level domains that are no public names (RFC 6761, 6762, 7686, 9476): mode `open` does not mean them."""
+
+
 class Reason(StrEnum):
     """Why a connection was allowed or not: one stable word for the audit."""
 
@@ -65,6 +69,8 @@ class Rules(Record):
         covering = [rule for rule in self.allow if rule.covers(name)]
         if any(rule.includes(port) for rule in covering):
             return Decision(allowed=True, reason=Reason.LISTED)
+        if self.mode == "open" and name.rpartition(".")[2] in SPECIAL_USE:
+            return Decision(allowed=False, reason=Reason.NOT_LISTED)
         if self.mode == "open" and port in OPEN_PORTS:
             return Decision(allowed=True, reason=Reason.OPEN)
         known = covering or self.mode == "open"

@@ -15,9 +15,11 @@ from runner.egress.http_guard import HttpGuard
 from runner.egress.order import GatewayOrder
 from runner.egress.resolver import ResolveError
 from runner.egress.rules import HTTP_PORT, Reason, canonical_name
-from runner.egress.tunnel import Tunnel, UploadMeter
+from runner.egress.tunnel import PIECE, Tunnel, UploadMeter
 from runner.egress.wire import MAX_LINE, OK, Connect, Lookup, WireError, no_line, parse_line, ports_line
 from runner.model.destinations import TLS_PORT
+
+OWN_SECONDS = 1.0
 
 
 class Refused(Exception):
@@ -35,6 +37,9 @@ class Switchboard:
         self._order = order
         self._audit = audit
         self._meter = meter
+        self._buffer = memoryview(bytearray(PIECE))
+        self._own: frozenset[Address] = frozenset()
+        self._own_until = -1.0
         self._tunnels: set[Tunnel] = set()
         self._asking: set[asyncio.Task[None]] = set()
         self._all: set[asyncio.Task[None]] = set()
@@ -183,7 +188,7 @@ class Switchboard:
         """
         try:
             addresses = await self._order.resolver.resolve(entry.name)
-            own = self._order.own()
+            own = self._own_addresses()
         except ResolveError as error:
             raise Refused(str(error)) from error
         except OSError as error:
@@ -195,9 +200,17 @@ class Switchboard:
                 raise Refused(f"address: {why}")
         return addresses[: self._order.limits.dialled]
 
+    def _own_addresses(self) -> frozenset[Address]:
+        """This host's addresses, at most a second old: to ask the kernel takes as long as the rest of a lookup."""
+        now = asyncio.get_running_loop().time()
+        if now > self._own_until:
+            self._own, self._own_until = self._order.own(), now + OWN_SECONDS
+        return self._own
+
     async def _dialled(self, addresses: list[Address], port: int) -> tuple[Address, socket.socket]:
         try:
-            return await asyncio.wait_for(dial_first(addresses, port, self._order.dial), self._order.limits.connect)
+            async with asyncio.timeout(self._order.limits.connect):
+                return await dial_first(addresses, port, self._order.dial)
         except TimeoutError:
             raise Refused("connect-timed-out") from None
         except OSError as error:
@@ -212,7 +225,7 @@ class Switchboard:
         except OSError:
             raise ClientGone from None
         guard = HttpGuard(entry.name, HTTP_PORT) if entry.port == HTTP_PORT else None
-        tunnel = Tunnel(self._meter, guard)
+        tunnel = Tunnel(self._meter, guard, self._buffer)
         task = asyncio.current_task()
         self._tunnels.add(tunnel)
         self._asking -= {task} if task else set()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import cast
 
 from runner.egress.http_guard import HttpGuard
 from runner.egress.http_head import HeadError
+
+PIECE = 256 * 1024
 
 
 class UploadMeter:
@@ -30,69 +31,141 @@ class UploadMeter:
         return not self.exceeded
 
 
-class _End(asyncio.Protocol):
-    """One of a tunnel's two ends. What one cannot take yet, the other stops reading."""
+class _End:
+    """One of a tunnel's two sockets. What one cannot take yet is held, and the other is not read meanwhile.
 
-    transport: asyncio.Transport | None = None
+    On the loop's readers and writers, not on its transports: these take a new buffer for every read, and twice the
+    time for a small piece.
+    """
+
     other: _End
 
-    def __init__(self, tunnel: Tunnel, forward: Callable[[bytes], None], *, gone: str) -> None:
+    def __init__(self, tunnel: Tunnel, buffer: memoryview, forward: Callable[[memoryview], None], *, gone: str) -> None:
+        self._loop = asyncio.get_running_loop()
         self._tunnel = tunnel
+        self._buffer = buffer
         self._forward = forward
         self._gone = gone
+        self._socket: socket.socket | None = None
+        self._held = bytearray()
+        self._reading = False
+        self._last = False
+        """Nothing is written after what is held."""
+        self._closing = False
         self.ended = False
-        self.lost = asyncio.get_running_loop().create_future()
+        self.lost = self._loop.create_future()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.transport.pause_reading()  # until the other end stands too
-
-    def data_received(self, data: bytes) -> None:
-        self._forward(data)
-
-    def eof_received(self) -> bool:
-        self.ended = True
-        if self.other.ended:
-            self._tunnel.stop("closed", flush=True)
-        elif self.other.transport:
-            self.other.transport.write_eof()
-        return True
-
-    def write(self, data: bytes) -> None:
-        if self.transport:
-            self.transport.write(data)
+    def open(self, sock: socket.socket) -> None:
+        """Take a non-blocking socket over; it is not read yet."""
+        self._socket = sock
 
     def read_on(self) -> None:
-        if self.transport and not self.ended:
-            self.transport.resume_reading()
+        """Read, unless there is nothing to come, or nobody to take it."""
+        if self._socket and not (self._reading or self.ended or self._closing or self.other._held):
+            self._reading = True
+            self._loop.add_reader(self._socket.fileno(), self._readable, self._socket)
 
-    def pause_writing(self) -> None:
-        if self.other.transport:
-            self.other.transport.pause_reading()
+    def pause(self) -> None:
+        """Read no more for now."""
+        if self._socket and self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._socket.fileno())
 
-    def resume_writing(self) -> None:
-        self.other.read_on()
+    def write(self, data: bytes | memoryview) -> None:
+        """Send, or hold what cannot be sent yet."""
+        if self._socket is None or self._closing:
+            return
+        sent = 0
+        if not self._held:
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError:
+                self._lose(self._gone)
+                return
+            if sent == len(data):
+                return
+            self._loop.add_writer(self._socket.fileno(), self._writable, self._socket)
+            self.other.pause()
+        self._held += data[sent:]
+
+    def end(self) -> None:
+        """Send no more than what is held."""
+        self._last = True
+        if self._socket and not self._held:
+            try:
+                self._socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self._lose(self._gone)
 
     def close(self, *, flush: bool) -> None:
-        if self.transport and flush:
-            self.transport.close()
-        elif self.transport:
-            self.transport.abort()
+        """Close; with `flush`, once the other side has taken what is held."""
+        self._closing = True
+        self.pause()
+        if not (flush and self._held):
+            self._lose("closed")
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._tunnel.stop(self._gone if exc else "closed", flush=True)
-        self.lost.set_result(None)
+    def _readable(self, sock: socket.socket) -> None:
+        try:
+            count = sock.recv_into(self._buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._lose(self._gone)
+            return
+        if count:
+            self._forward(self._buffer[:count])
+            return
+        self.ended = True
+        self.pause()
+        if self.other.ended:
+            self._tunnel.stop("closed", flush=True)
+        else:
+            self.other.end()
+
+    def _writable(self, sock: socket.socket) -> None:
+        try:
+            del self._held[: sock.send(self._held)]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._lose(self._gone)
+            return
+        if self._held:
+            return
+        self._loop.remove_writer(sock.fileno())
+        if self._closing:
+            self._lose("closed")
+        elif self._last:
+            self.end()
+        self.other.read_on()
+
+    def _lose(self, why: str) -> None:
+        """It is gone: what is held can reach nobody."""
+        if self._socket is not None:
+            self.pause()
+            if self._held:
+                self._loop.remove_writer(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+        self._held.clear()
+        if not self.lost.done():
+            self.lost.set_result(None)
+            self._tunnel.stop(why, flush=True)
 
 
 class Tunnel:
     """One connection that was allowed, from its first byte to its last."""
 
-    def __init__(self, meter: UploadMeter, guard: HttpGuard | None) -> None:
+    def __init__(self, meter: UploadMeter, guard: HttpGuard | None, buffer: memoryview | None = None) -> None:
+        """`buffer` may be shared by all tunnels of a loop: nothing stays in it from one piece to the next."""
+        buffer = buffer or memoryview(bytearray(PIECE))
         self._meter = meter
         self._guard = guard
         self._loop = asyncio.get_running_loop()
-        self._inside = _End(self, self._up, gone="client-gone")
-        self._outside = _End(self, self._down, gone="server-gone")
+        self._inside = _End(self, buffer, self._up, gone="client-gone")
+        self._outside = _End(self, buffer, self._down, gone="server-gone")
         self._inside.other, self._outside.other = self._outside, self._inside
         self.bytes_up = 0
         self.bytes_down = 0
@@ -105,21 +178,18 @@ class Tunnel:
 
     async def carry(self, inside: socket.socket, outside: socket.socket, opening: bytes) -> None:
         """Take both sockets over, send `opening` to the server, and return when both are closed."""
-        try:
-            await self._loop.connect_accepted_socket(lambda: self._outside, outside)
-            await self._loop.connect_accepted_socket(lambda: self._inside, inside)
-        except BaseException:
-            inside.close()
-            outside.close()
-            raise
-        if self.ended:  # stopped while the ends were being made
-            self.stop(self.ended)
-        elif opening:
-            self._up(opening)
+        self._outside.open(outside)
+        self._inside.open(inside)
+        if opening:
+            self._up(memoryview(opening))
         self._inside.read_on()
         self._outside.read_on()
-        await self._inside.lost
-        await self._outside.lost
+        try:
+            await self._inside.lost
+            await self._outside.lost
+        except BaseException:
+            self.stop("gateway-closed")
+            raise
 
     def stop(self, why: str, *, flush: bool = False) -> None:
         """End it; with `flush`, what is already on its way is still delivered, for which a second `stop` won't wait."""
@@ -138,10 +208,11 @@ class Tunnel:
             return "idle"
         return "slow-head" if self._head_since is not None and now - self._head_since > head else ""
 
-    def _up(self, data: bytes) -> None:
+    def _up(self, piece: memoryview) -> None:
         self.touched = self._loop.time()
+        data: bytes | memoryview = piece
         try:
-            data = self._guard.outgoing(data) if self._guard else data
+            data = self._guard.outgoing(bytes(piece)) if self._guard else piece
         except HeadError as error:
             self._refuse(error)
             return
@@ -158,11 +229,11 @@ class Tunnel:
         self.bytes_up += len(data)
         self._outside.write(data)
 
-    def _down(self, data: bytes) -> None:
+    def _down(self, data: memoryview) -> None:
         self.touched = self._loop.time()
         if self._guard:
             try:
-                self._guard.incoming(data)
+                self._guard.incoming(bytes(data))
             except HeadError as error:
                 self._refuse(error)
                 return

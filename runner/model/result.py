@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from runner.model.base import Record
+from runner.model.network import NetworkRow
 
 RESULT_VERSION: Final = 1
 
@@ -109,7 +110,7 @@ class BranchResult(Record):
 class LimitUse(Record):
     """One limit: what was granted, the highest use that was seen, and whether it was reached.
 
-    Units: `cpus` in CPUs; `memory`, `disk`, `output` in bytes; `wall_clock`
+    Units: `cpus` in CPUs; `memory`, `disk`, `output`, `upload` in bytes; `wall_clock`
     and `idle` in seconds; `pids` and `files` in counts. `peak` is null where it was not measured.
     """
 
@@ -145,6 +146,10 @@ class RunResult(Record):
     commits: tuple[CommitSummary, ...] = ()
     uncommitted_collected: bool = False
     gates: tuple[GateResult, ...] = ()
+    denials: tuple[NetworkRow, ...] = ()
+    """What the sandbox asked of the network and did not get, most wanted first; `paddock network` has all."""
+    would_deny: tuple[NetworkRow, ...] = ()
+    """What an observed run reached and the given policy would have denied."""
     limits: dict[str, LimitUse] = {}
     usage: dict[str, float] = {}
     """What was used and has no limit of its own: `cpu_seconds`, `bytes_written`."""

@@ -27,6 +27,8 @@ class Role(StrEnum):
 
     SANDBOX = "sandbox"
     COLLECTOR = "collector"
+    PROBE = "probe"
+    """Asks an image about itself."""
 
 
 class Mount(Record):

@@ -36,6 +36,8 @@ class Task(Record):
     image: str = ""
     """An image by name; empty means the shipped base image."""
     expect_changes: bool = False
+    observe: bool = False
+    """Open the network, and tell what the policy would have denied."""
 
 
 def task_fault(task: Task) -> str:

@@ -5,7 +5,6 @@ git runs here as the repository's owner, which is whom its configuration belongs
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -220,6 +219,8 @@ def _no_base(layout: Layout, refs: _Refs, base: str, *, has_head: bool) -> Repos
             hint="commit something, or name a branch that has commits: --base BRANCH",
         )
     names = [name.split("/", 2)[2] for name in (*refs.branches, *refs.tags)]
+    import difflib  # for a mistake alone
+
     near = difflib.get_close_matches(base, names[:5000], n=3, cutoff=0.5) or names[:3]
     return RepositoryError(
         f"{shown(layout.path)} has no commit {shown(base)}",

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from runner.escape import escape_text
 from runner.model.quantities import format_duration, format_size
 from runner.model.result import DESCRIPTIONS, GateResult, LimitUse, RunResult, Verdict
+from runner.report.network import denial_lines
 
 COMMITS_SHOWN = 10
-SIZES = frozenset({"memory", "disk", "output"})
+SIZES = frozenset({"memory", "disk", "output", "upload"})
 PERIODS = frozenset({"wall_clock", "idle"})
 
 
@@ -21,6 +22,8 @@ def summary_lines(result: RunResult, *, full: bool = False) -> Iterator[str]:
     for gate in result.gates:
         if gate.verdict is not Verdict.PASSED:
             yield from _gate(gate)
+    yield from denial_lines(result.denials, result.id)
+    yield from denial_lines(result.would_deny, result.id, observed=True)
     for notice in result.notices:
         yield f"  note      {escape_text(notice)}"
     for leak in result.leaks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from runner.errors import PaddockError
+from runner.model.result import LimitUse
 from runner.model.spec import SandboxSpec
 from runner.repo.workspace import Workspace
 from runner.run.collected import Collected
@@ -30,6 +31,8 @@ class Attempt:
     began: bool = False
     """Whether the agent was told to go; from then on there may be work to collect."""
     supervised: Supervised | None = None
+    uploaded: LimitUse | None = None
+    """What was sent out of the sandbox, where it has a network."""
     collected: Collected | None = None
     errors: list[PaddockError] = field(default_factory=list)
 

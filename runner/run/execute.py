@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from runner.errors import ContainerGoneError, EngineError
 from runner.model.events import Phase
-from runner.model.result import RunResult
+from runner.model.quantities import format_size
+from runner.model.result import LimitUse, RunResult
 from runner.model.task import Task
 from runner.plan import collector_spec, plan_sandbox, workspace_fits
 from runner.repo.urls import is_url, parse_url
@@ -32,6 +35,9 @@ from runner.store.ledger import Ledger, RunRow
 from runner.store.owner import this_process
 from runner.store.runs import RunPaths, create_run
 from runner.store.tree import measure_tree, remove_tree
+
+if TYPE_CHECKING:
+    from runner.egress.gateway import Gateway
 
 
 def run_task(task: Task, host: Host) -> RunResult:
@@ -60,6 +66,10 @@ def begin_run(prepared: Prepared, host: Host, ledger: Ledger) -> Attempt:
         spec, collector = plan_sandbox(request), collector_spec(request, prepared.collector_image)
         write_whole(paths.task, without_secrets(prepared).model_dump_json(indent=2) + "\n")
         write_whole(paths.policy, prepared.policy.model_dump_json(indent=2) + "\n")
+        if task.observe and prepared.route:
+            from runner.egress.observe import given_rules
+
+            write_whole(paths.given_rules, given_rules(prepared.route.rules).model_dump_json(indent=2) + "\n")
         write_whole(paths.spec, spec.model_dump_json(indent=2) + "\n")
         journal = Journal(paths, ledger, clock=host.clock, tell=host.tell)
         journal.open(row_of(prepared, paths, journal.started_at))
@@ -171,6 +181,7 @@ def let_the_agent_work(attempt: Attempt, beside: Future[Collector]) -> None:
     host, journal, prepared = attempt.host, attempt.journal, attempt.prepared
     with ExitStack() as removal:
         with journal.phase(Phase.SANDBOX):
+            gateway = removal.enter_context(network_of(attempt))
             started = removal.enter_context(
                 start_sandbox(host.engine, attempt.spec, prepared.secrets, attempt.paths.control, host.clock)
             )
@@ -178,13 +189,33 @@ def let_the_agent_work(attempt: Attempt, beside: Future[Collector]) -> None:
         with journal.phase(Phase.AGENT), open_log(attempt) as log:
             attempt.began = True
             started.go()
-            attempt.supervised = supervise(watched(attempt, started.box, log), started.output)
+            attempt.supervised = supervise(watched(attempt, started.box, log, gateway), started.output)
         if attempt.supervised.failure:
             attempt.errors.append(EngineError(attempt.supervised.failure))
         if log.failure:
             journal.notice(log.failure)
         with journal.phase(Phase.STOP):
             removal.close()
+
+
+@contextmanager
+def network_of(attempt: Attempt) -> Iterator[Gateway | None]:
+    """The gateway, where the policy opens the network; what went through it is known when the scope ends."""
+    route = attempt.prepared.route
+    if route is None:
+        yield None
+        return
+    from runner.run.network import open_network  # loaded by now: see prepare.find_route
+
+    with open_network(route, attempt.paths, attempt.host.outside) as gateway:
+        try:
+            yield gateway
+        finally:
+            granted = attempt.prepared.policy.network.upload_limit
+            attempt.uploaded = LimitUse(granted=granted, peak=gateway.uploaded, hit=gateway.upload_exceeded)
+            if gateway.upload_exceeded:
+                limit = format_size(granted)
+                attempt.journal.notice(f"The network was cut off: network.upload_limit = {limit} was reached.")
 
 
 def open_log(attempt: Attempt) -> AgentLog:
@@ -197,7 +228,7 @@ def open_log(attempt: Attempt) -> AgentLog:
     )
 
 
-def watched(attempt: Attempt, box: Box, log: AgentLog) -> Watched:
+def watched(attempt: Attempt, box: Box, log: AgentLog, gateway: Gateway | None) -> Watched:
     """What the watchdog looks at."""
     policy = attempt.prepared.policy
     return Watched(
@@ -210,4 +241,5 @@ def watched(attempt: Attempt, box: Box, log: AgentLog) -> Watched:
         disk=attempt.paths.directory,
         writable_root=policy.sandbox.writable_root,
         tell=attempt.journal.event,
+        network_fault=(lambda: gateway.failed) if gateway else str,
     )

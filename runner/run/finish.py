@@ -7,6 +7,7 @@ import shlex
 from runner.clock import timestamp
 from runner.errors import EngineError, RefusedError
 from runner.model.events import Phase
+from runner.model.network import NetworkRow
 from runner.model.result import Digests, LimitUse, Outcome, RunResult
 from runner.report.outcome import End, decide_outcome, exit_code_of, reason_of
 from runner.run.attempt import Attempt
@@ -107,6 +108,8 @@ def result_of(attempt: Attempt, leaks: tuple[str, ...]) -> RunResult:
         commits=collected.commits if collected else (),
         uncommitted_collected=collected.uncommitted if collected else False,
         gates=collected.gates if collected else (),
+        denials=denials_of(attempt),
+        would_deny=would_deny_of(attempt),
         limits=limits_of(attempt),
         usage=usage_of(attempt),
         timings=attempt.journal.timings,
@@ -118,6 +121,26 @@ def result_of(attempt: Attempt, leaks: tuple[str, ...]) -> RunResult:
         started_at=attempt.journal.started_at,
         ended_at=timestamp(attempt.host.clock.now()),
     )
+
+
+def denials_of(attempt: Attempt) -> tuple[NetworkRow, ...]:
+    """What the sandbox asked of the network and did not get."""
+    if not attempt.paths.egress.exists():
+        return ()
+    from runner.run.network import denials  # only where there was a network
+
+    return denials(attempt.paths)
+
+
+def would_deny_of(attempt: Attempt) -> tuple[NetworkRow, ...]:
+    """What an observed run's own policy would have denied."""
+    route = attempt.prepared.route
+    if route is None or not attempt.prepared.task.observe:
+        return ()
+    from runner.egress.observe import given_rules
+    from runner.run.network import would_deny  # loaded by now
+
+    return would_deny(attempt.paths, given_rules(route.rules))
 
 
 def end_of(attempt: Attempt) -> End:
@@ -151,7 +174,8 @@ def limits_of(attempt: Attempt) -> dict[str, LimitUse]:
         return {}
     peaks, stopped = supervised.peaks, supervised.stopped
     ended = supervised.exit
-    return {
+    uploaded = {"upload": attempt.uploaded} if attempt.uploaded else {}
+    return uploaded | {
         "cpus": LimitUse(granted=limits.cpus),
         "memory": LimitUse(granted=limits.memory, peak=peaks.memory, hit=bool(ended and ended.out_of_memory)),
         "pids": LimitUse(granted=limits.pids, peak=peaks.pids, hit=(peaks.pids or 0) >= limits.pids),
@@ -181,6 +205,7 @@ def existing_paths(attempt: Attempt) -> dict[str, str]:
         "run": paths.directory,
         "log": paths.agent_log,
         "events": paths.events,
+        "egress": paths.egress,
         "bundle": paths.bundle,
         "diff": paths.diff,
         "workspace": paths.workspace,

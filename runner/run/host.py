@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.clock import Clock, SystemClock
 from runner.model.events import Event
@@ -14,6 +15,9 @@ from runner.model.settings import Settings
 from runner.run.cancellation import Cancellation
 from runner.sandbox.engine import Engine
 from runner.store.ledger import LEDGER_NAME
+
+if TYPE_CHECKING:  # brings asyncio along, which a run without a network need not wait for
+    from runner.egress.outside import Outside
 
 DEFAULT_AGENT = Identity(uid=1000, gid=1000)
 """Who the agent is when neither Paddock nor the repository's owner is an ordinary user."""
@@ -40,6 +44,8 @@ class Host:
     """Called with every event, from the run's own thread or its watchdog."""
     show: Callable[[int, bytes], None] = _unseen
     """Called with every piece of masked output: stream (1 or 2) and bytes that are still hostile text."""
+    outside: Outside | None = None
+    """How gateways resolve and dial; `None`: as this machine does."""
     user: Identity = field(default_factory=lambda: Identity(uid=os.geteuid(), gid=os.getegid()))
 
     @property

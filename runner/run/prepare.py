@@ -5,15 +5,14 @@ Nothing here has an effect that outlives it, but one: the shipped image is built
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runner import repo, sandbox
 from runner.agents.base import Agent
 from runner.agents.table import agent_named
 from runner.errors import EngineUnavailableError, ImageError, RefusedError, UsageError
@@ -26,18 +25,21 @@ from runner.model.secret_names import is_secret_name
 from runner.model.settings import engine_fault
 from runner.model.spec import ImageRef, Mount
 from runner.model.task import Task, task_fault, text_fault
-from runner.plan import ImageSettings, Machine, Places, Request, check_machine, refuse_unsupported
+from runner.plan import ImageSettings, Machine, Request, check_machine, refuse_unsupported
 from runner.redact import MIN_LENGTH
 from runner.repo.clone import clone_source
 from runner.repo.source import Source, inspect_source
 from runner.repo.urls import is_url
 from runner.run.host import Host, agent_identity
+from runner.run.places import places_of, resolve_mounts
 from runner.sandbox.engine import EngineFacts
 from runner.settings import git_environment
-from runner.store.mount_sources import check_mount_source
 from runner.store.policy_files import LoadedPolicy, load_policy
 from runner.store.run_id import new_run_id
 from runner.store.runs import RunPaths, run_paths
+
+if TYPE_CHECKING:
+    from runner.run.network import Route
 
 BASE_IMAGE = "paddock/base"
 """The shipped image's name where its tag, a hash of its content, is not looked up."""
@@ -57,6 +59,8 @@ class Prepared:
     collector_image: ImageRef
     mounts: tuple[Mount, ...]
     secrets: dict[str, str]
+    route: Route | None = None
+    """The way out; `None` where the policy has none."""
     notices: tuple[str, ...] = ()
 
     @property
@@ -77,6 +81,7 @@ def prepare(task: Task, host: Host) -> Prepared:
         check_machine(loaded.policy, machine_of(facts.result()))
         base = host.engine.image("")
         image = host.engine.image(task.image) if task.image else base
+        route = find_route(loaded.policy, image.ref, host)
     return Prepared(
         task=task,
         agent=agent,
@@ -87,8 +92,27 @@ def prepare(task: Task, host: Host) -> Prepared:
         collector_image=base.ref,
         mounts=mounts,
         secrets=secrets_of(task),
-        notices=notices,
+        route=route,
+        notices=observing(loaded.name, task) + notices + (route.notices if route else ()),
     )
+
+
+def find_route(policy: Policy, image: ImageRef, host: Host) -> Route | None:
+    """The way out of the sandbox, where the policy opens one. Raises `ImageError`."""
+    if policy.network.mode == "none":
+        return None
+    from runner.run.network import decide_route  # brings asyncio along
+
+    return decide_route(policy.network, image, host)
+
+
+def observing(policy: str, task: Task) -> tuple[str, ...]:
+    """What an observed run says at its start."""
+    if not task.observe:
+        return ()
+    from runner.egress.observe import observe_notice
+
+    return (observe_notice(policy),)
 
 
 @contextmanager
@@ -136,6 +160,14 @@ def decide_policy(task: Task, host: Host) -> tuple[Agent, LoadedPolicy]:
         if fault := environment_fault(name, value):
             raise RefusedError(f"--env: {fault}.")
     loaded = load_policy(task.policy, home=host.home)
+    if task.observe:
+        from runner.egress.observe import observed
+
+        loaded = replace(loaded, policy=observed(loaded.policy))
+    if loaded.policy.network.mode != "none":
+        from runner.run.groups import refuse_unknown_groups
+
+        refuse_unknown_groups(loaded.policy.network, loaded.name)
     refuse_unsupported(loaded.policy)
     return agent, loaded
 
@@ -168,41 +200,6 @@ def find_source(task: Task, host: Host) -> Source:
     return source
 
 
-def resolve_mounts(loaded: LoadedPolicy, source: Source, host: Host) -> tuple[Mount, ...]:
-    """The policy's mounts with real sources, and its caches as directories of this repository's own."""
-    state = host.settings.state_dir
-    mounts = [
-        Mount(
-            source=str(
-                check_mount_source(
-                    mount.source,
-                    home=host.home,
-                    state_dir=state,
-                    source_git_dir=source.common_dir,
-                    engine_socket=engine_socket(host.settings.engine),
-                    policy_files=loaded.files,
-                )
-            ),
-            target=mount.target,
-            mode=mount.mode,
-        )
-        for mount in loaded.policy.mounts
-    ]
-    folder = cache_folder(state, source)
-    mounts += [Mount(source=str(folder / c.name), target=c.target, mode="rw") for c in loaded.policy.caches]
-    return tuple(mounts)
-
-
-def cache_folder(state: Path, source: Source) -> Path:
-    """Where the caches of one repository are: no other repository's runs ever see them."""
-    return state / "caches" / hashlib.sha256(str(source.common_dir).encode()).hexdigest()[:16]
-
-
-def engine_socket(address: str) -> Path | None:
-    """The engine's socket, when it has one on this machine."""
-    return Path(address.removeprefix("unix://")) if address.startswith("unix://") else None
-
-
 def check_disk(state: Path, policy: Policy) -> tuple[str, ...]:
     """Refuse to begin on a full disk; a notice where the policy grants more than there is."""
     folder = next(parent for parent in (state, *state.parents) if parent.exists())
@@ -229,21 +226,6 @@ def machine_of(facts: EngineFacts) -> Machine:
     )
 
 
-def places_of(state: Path, paths: RunPaths) -> Places:
-    """The run's paths as its containers' mounts need them."""
-    return Places(
-        state=str(state),
-        workspace=str(paths.workspace),
-        control=str(paths.control),
-        etc=str(paths.etc),
-        collector_in=str(paths.collector_in),
-        collector_out=str(paths.collector_out),
-        shim=str(shim_file()),
-        shim_network=str(shim_file().with_name("shim_network.py")),
-        collector=str(collector_folder()),
-    )
-
-
 def request_of(prepared: Prepared, state: Path, paths: RunPaths) -> Request:
     """What the plan decides on."""
     task = prepared.task
@@ -258,13 +240,3 @@ def request_of(prepared: Prepared, state: Path, paths: RunPaths) -> Request:
         environment=dict(task.environment),
         secret_names=tuple(sorted(prepared.secrets)),
     )
-
-
-def shim_file() -> Path:
-    """The program that is mounted into every sandbox as its first process."""
-    return Path(sandbox.__file__).with_name("shim.py").resolve()
-
-
-def collector_folder() -> Path:
-    """The program that the collector container runs: a folder with a `__main__.py`."""
-    return Path(repo.__file__).with_name("collector").resolve()

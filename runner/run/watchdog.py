@@ -79,6 +79,8 @@ class Watched:
     """A folder on the disk that the workspace is on."""
     writable_root: bool
     tell: Callable[[Event], None]
+    network_fault: Callable[[], str] = str
+    """Why the run has lost its network, in a sentence; empty while it has not."""
 
 
 class Watchdog:
@@ -162,7 +164,7 @@ class Watchdog:
             (Outcome.DISK_EXCEEDED, self._too_big() or self._disk_is_full()),
             (Outcome.TIMED_OUT, now - self.started >= limits.wall_clock),
             (Outcome.IDLE, silence >= limits.idle),
-            (Outcome.ENGINE_FAILED, self._is_blind()),
+            (Outcome.ENGINE_FAILED, self._is_blind() or self._is_cut_off()),
         )
         return next((outcome for outcome, reached in breaches if reached), None)
 
@@ -171,6 +173,10 @@ class Watchdog:
             return False
         self.failure = "the workspace could not be measured any more, so its disk limit was not held"
         return True
+
+    def _is_cut_off(self) -> bool:
+        self.failure = self.failure or self.watched.network_fault()
+        return bool(self.failure)
 
     def _too_big(self) -> bool:
         limits = self.watched.limits

@@ -19,7 +19,7 @@ import docker.errors
 import requests.exceptions
 
 from runner.errors import ContainerGoneError, EngineError, UnenforceableError
-from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, SandboxSpec
+from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, SandboxSpec
 from runner.sandbox.docker_args import create_request, differences
 from runner.sandbox.docker_errors import translated
 from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Usage
@@ -71,6 +71,12 @@ class DockerEngine:
             environment={name: value for name, _, value in pairs},
             volumes=tuple(sorted(config.get("Volumes") or {})),
         )
+
+    def registries(self, image: ImageRef) -> Mapping[str, tuple[str, ...]]:
+        """See `Engine.registries`."""
+        from runner.sandbox.registries import registries_of  # only where a policy names such a group
+
+        return registries_of(self, image, self._state_dir)
 
     def create(self, spec: SandboxSpec, secrets: Mapping[str, str]) -> DockerBox:
         """See `Engine.create`."""

@@ -130,6 +130,9 @@ class Engine(Protocol):
     def image(self, name: str) -> ImageFacts:
         """An image by name; the empty name is the shipped base image, built on first use. Raises `ImageError`."""
 
+    def registries(self, image: ImageRef) -> Mapping[str, tuple[str, ...]]:
+        """The registries that an image's tools use: a group's name to entries of a policy. Raises `ImageError`."""
+
     def create(self, spec: SandboxSpec, secrets: Mapping[str, str]) -> Box:
         """Create, not start, a container. Raises `EngineError`."""
 

@@ -72,6 +72,10 @@ class FakeEngine:
             raise ImageError(f"There is no such image: {name}")
         return ImageFacts(ref=ImageRef(name=name or "base", id=f"sha256:{name or 'base'}"))
 
+    def registries(self, image: ImageRef) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 - the same for all
+        """See `Engine.registries`."""
+        return {"python": ("mirror.test",), "npm": (), "debian": (), "rust": (), "go": ()}
+
     def create(self, spec: SandboxSpec, secrets: Mapping[str, str]) -> FakeBox:
         """See `Engine.create`."""
         if spec.image.id not in {self.image(name).ref.id for name in self._images}:

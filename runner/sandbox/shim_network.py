@@ -169,7 +169,10 @@ MAX_HELD = 64 * 1024 * 1024
 """Bytes that wait here for slow readers; beyond, tunnels move in small pieces, so that memory stays bounded."""
 ROUNDS = 8
 """Pieces that one direction may move before the others have their turn."""
-EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLET
+READS = select.EPOLLIN | select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLET
+EDGES = READS | select.EPOLLOUT
+PLAIN = select.EPOLLIN | select.EPOLLOUT
+"""Events after which a short read has taken all there was: no end, no urgent byte, which stops a read too."""
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -575,6 +578,24 @@ class Tunnels:
         finally:
             self.held += len(flow.held) - before
 
+    def hand_on(self, flow: Flow) -> bool:
+        """Move one piece; False where `pump` has to see to the rest. Raises OSError when either side is gone.
+
+        Most pieces are small. To read on until nothing comes would cost each of them a call and an exception.
+        """
+        if flow.held or flow.ended:
+            return False
+        size = CHUNK if self.held < MAX_HELD else SMALL_CHUNK
+        try:
+            count = flow.source.recv_into(self.buffer, size)
+        except BlockingIOError:
+            return True
+        sent = self.send(flow.target, count) if count else 0
+        if sent < count:
+            flow.held = memoryview(bytes(self.buffer[sent:count]))
+            self.held += len(flow.held)
+        return 0 < count < size and sent == count
+
     def move(self, flow: Flow) -> bool:
         """The inner part of `pump`. What the target does not take at once is held; the source waits meanwhile."""
         size = CHUNK if self.held < MAX_HELD else SMALL_CHUNK
@@ -616,6 +637,8 @@ class Tunnel:
         self.gateway: socket.socket | None = None
         self.line = b""
         self.flows: tuple[Flow, Flow] | None = None
+        self.waits = False
+        """Whether we are told when the gateway takes more: asked for only then, it costs an event for each piece."""
         self.queued = False
         self.closed = False
         # No interest: an end or a reset is reported all the same, and what was sent waits in the kernel.
@@ -634,7 +657,7 @@ class Tunnel:
             self.close(reset=True)
             return
         self.gateway = gateway
-        self.loop.add(gateway, EDGES, self.gateway_ready)
+        self.loop.add(gateway, READS, self.gateway_ready)
         try:
             gateway.sendall(self.destination)  # a new socket's buffer holds one line
         except OSError:
@@ -643,7 +666,7 @@ class Tunnel:
     def client_ready(self, events: int) -> None:
         """The program's side has something to read, room, or an end."""
         if self.flows is not None:
-            self.pump()
+            self.serve(events, *self.flows)
         elif events & (select.EPOLLHUP | select.EPOLLERR):
             self.close(reset=True)
 
@@ -651,10 +674,26 @@ class Tunnel:
         """The gateway's side; both its directions at an end means that nothing can be sent to it any more."""
         if self.flows is None:
             self.read_word()
+            events |= select.EPOLLPRI  # there may be more than the word
         if self.flows is not None and not self.closed:
+            up, down = self.flows
             if events & select.EPOLLHUP:
-                self.tunnels.end(self.flows[0])
-            self.pump()
+                self.tunnels.end(up)
+            self.serve(events, down, up)
+
+    def serve(self, events: int, source: Flow, target: Flow) -> None:
+        """A side is ready: `source` comes from it, `target` goes to it."""
+        if self.closed:
+            return
+        try:
+            if not (events & ~PLAIN or target.held or (events & select.EPOLLIN and not self.tunnels.hand_on(source))):
+                return
+        except OSError as error:
+            if self.flows is None or source is not self.flows[0] or error.errno != errno.EPIPE:
+                self.close(reset=True)
+                return
+            self.tunnels.end(source)  # a far side that takes no more: see `pump_up`
+        self.pump()
 
     def read_word(self) -> None:
         """Take the gateway's line; what follows it belongs to the program already."""
@@ -695,6 +734,9 @@ class Tunnel:
         except OSError:
             self.close(reset=True)
             return
+        if bool(up.held) != self.waits and self.gateway is not None:
+            self.waits = not self.waits
+            self.loop.change(self.gateway, EDGES if self.waits else READS)
         if up.finished() and down.finished():
             self.close()
         elif more and not self.queued:

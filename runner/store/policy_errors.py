@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -136,6 +135,8 @@ def _not_a_choice(path: Path, value: object) -> str:
 
 
 def _nearest(value: object, choices: list[str]) -> str:
+    import difflib  # for a mistake alone
+
     close = difflib.get_close_matches(value.lower()[:64], choices, n=1, cutoff=0.6) if isinstance(value, str) else []
     return f"; did you mean {quoted(close[0])}?" if close else ""
 

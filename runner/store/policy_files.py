@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -164,6 +163,8 @@ def _find(name: str, child: tuple[Path, str] | None, home: Path, extra_dirs: Seq
     presets = _presets(extra_dirs)
     if name in presets:
         return presets[name]
+    import difflib  # for a mistake alone
+
     close = difflib.get_close_matches(name.lower()[:64], presets, n=1, cutoff=0.6)
     guess = f"; did you mean {quoted(close[0])}?" if close else ""
     raise PolicyError(

@@ -63,6 +63,11 @@ class RunPaths:
         return self.directory / "egress.jsonl"
 
     @property
+    def given_rules(self) -> Path:
+        """The rules of the policy that an observed run was given; what it enforced is in `policy`."""
+        return self.directory / "given_rules.json"
+
+    @property
     def bundle(self) -> Path:
         """The agent's commits, as the collector packed them."""
         return self.directory / "changes.bundle"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from runner.egress.outside import Outside
 from runner.model.result import RunResult
 from runner.model.task import Task
 from runner.run.execute import run_task
@@ -20,10 +22,20 @@ class Library:
         self.engine = DockerEngine(load_settings().engine, state_dir=state, progress=print)
         self.host = Host(settings=load_settings(state_dir=state), engine=self.engine, home=home)
 
-    def run(self, repo: Path | str, script: str = WORK, *, base: str = "", policy: Path | None = None) -> RunResult:
-        """The result of a shell script's run."""
-        task = Task(repo=str(repo), argv=("sh", "-c", script), base=base, policy=str(policy or "offline"))
-        return run_task(task, self.host)
+    def run(
+        self,
+        repo: Path | str,
+        script: str = WORK,
+        *,
+        base: str = "",
+        policy: Path | None = None,
+        outside: Outside | None = None,
+        image: str = "",
+    ) -> RunResult:
+        """The result of a shell script's run; `outside` is the internet that its gateway sees."""
+        command = ("sh", "-c", script)
+        task = Task(repo=str(repo), argv=command, base=base, policy=str(policy or "offline"), image=image)
+        return run_task(task, replace(self.host, outside=outside))
 
     def close(self) -> None:
         """Hang up."""

@@ -47,7 +47,10 @@ CASES = {
     "negative": Bad(TRUE, 30, "limits.pids", policy="[limits]\npids = -1"),
     "overflow": Bad(TRUE, 30, "limits.wall_clock", policy='[limits]\nwall_clock = "99999999999d"'),
     "number-without-unit": Bad(TRUE, 30, "limits.memory", policy="[limits]\nmemory = 4096"),
-    "not-yet": Bad(TRUE, 30, "network.mode", policy='[network]\nmode = "open"'),
+    "not-yet": Bad(TRUE, 30, "limits.cost_usd", policy="[limits]\ncost_usd = 1.0"),
+    "unknown-group": Bad(
+        TRUE, 30, "no group is called @nobody", policy='[network]\nmode = "allow"\nallow = ["@nobody"]'
+    ),
     "too-many-cpus": Bad(TRUE, 30, "limits.cpus = 4000, but the machine has", policy="[limits]\ncpus = 4000.0"),
     "too-much-memory": Bad(TRUE, 30, "but the machine has", policy='[limits]\nmemory = "900TiB"'),
     "no-such-runtime": Bad(TRUE, 30, 'sandbox.runtime = "kata"', policy='[sandbox]\nruntime = "kata"'),

@@ -163,11 +163,11 @@ def test_what_a_gate_blocks_stays_out_and_its_bundle_is_kept(paddock: Paddock, r
 
 
 def test_what_is_refused_starts_nothing(paddock: Paddock, repository: Path) -> None:
-    policy = paddock.policy('[network]\nmode = "allow"\nallow = ["example.com"]')
+    policy = paddock.policy("[limits]\ncost_usd = 1.0")
     document = paddock.run(repository, WORK, "--policy", policy)
 
     assert (document["outcome"], document["exit_code"], document["id"]) == ("refused", 30, "")
-    assert "network.mode" in document["reason"]
+    assert "limits.cost_usd" in document["reason"]
     assert not (paddock.state / "runs").exists()
 
 

@@ -56,9 +56,12 @@ def test_equal_requests_have_equal_specs_and_digests() -> None:
 
 def test_what_this_version_cannot_do_is_refused_with_its_key() -> None:
     policy = Policy.model_validate(
-        {"network": {"mode": "allow", "allow": ["example.test"]}, "limits": {"cost_usd": 1.0}}
+        {
+            "network": {"mode": "allow", "inject": [{"host": "x.test", "header": "a", "secret": "B"}]},
+            "limits": {"cost_usd": 1.0},
+        }
     )
-    with pytest.raises(UnenforceableError, match=r"(?s)network\.mode = \"allow\".*limits\.cost_usd"):
+    with pytest.raises(UnenforceableError, match=r"(?s)network\.inject.*limits\.cost_usd"):
         plan_sandbox(request_for(policy))
 
 

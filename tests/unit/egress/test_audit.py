@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.egress.audit import Entry, open_audit, summary
+from runner.egress.audit import Entry, omitted, open_audit, summary
 from runner.errors import StoreError
 from runner.model.network import NetworkRow
 
@@ -94,3 +94,14 @@ def test_the_summary_adds_up(tmp_path: Path) -> None:
 
 def test_without_a_file_there_is_nothing_to_sum_up(tmp_path: Path) -> None:
     assert summary(tmp_path / "none.jsonl") == ()
+
+
+def test_what_a_full_file_is_without_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "egress.jsonl"
+    with open_audit(path, limit=4000) as audit:
+        audit.note(Entry(kind="connect", name="a.test", port=1, reason="not-listed"))
+        assert omitted(path) == 0
+        for _ in range(20):
+            audit.note(Entry(kind="lookup", name="b.test", reason="not-listed"))
+    assert omitted(path) == 20
+    assert omitted(tmp_path / "none.jsonl") == 0

@@ -144,3 +144,12 @@ def test_a_canonical_form_is_its_own(text: str) -> None:
     assert canonical_name(name) == name
     assert name.isascii()
     assert name == name.lower()
+
+
+@pytest.mark.parametrize(
+    "name", ["x.invalid", "a.localhost", "printer.local", "db.internal", "x.onion", "1.0.0.10.in-addr.arpa"]
+)
+def test_mode_open_does_not_mean_names_that_are_not_public(name: str) -> None:
+    rules = compile_rules(Network(mode="open"), {})
+    assert rules.decide(name, 443).reason is Reason.NOT_LISTED
+    assert rules.ports_of(name) == ()

@@ -201,7 +201,6 @@ def test_a_name_may_be_used_again_once_its_run_is_over(fake: FakeHost) -> None:
         ({"repo": "/nonexistent"}, RefusedError, "/nonexistent"),
         ({"base": "no-such-branch"}, RefusedError, "no-such-branch"),
         ({"policy": "no-such-policy"}, RefusedError, "no-such-policy"),
-        ({"policy": "python"}, RefusedError, "network.mode"),
         ({"image": "no-such-image"}, RefusedError, "no-such-image"),
         ({"agent": "no-such-agent"}, UsageError, "no-such-agent"),
         ({"argv": ()}, UsageError, "nothing to run"),

@@ -1,0 +1,94 @@
+"""A run's network: what its policy lets out, decided before anything starts, and the gateway while the sandbox lives.
+
+Loaded only where a policy opens the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from runner.egress.addresses import PrivateEntries, compile_private
+from runner.egress.audit import summary
+from runner.egress.gateway import Gateway, open_gateway
+from runner.egress.groups import REGISTRY_GROUPS
+from runner.egress.observe import would_have_denied
+from runner.egress.order import GatewayOrder
+from runner.egress.outside import Outside
+from runner.egress.rules import Rules, compile_rules
+from runner.model.destinations import parse_destination
+from runner.model.network import NetworkRow
+from runner.model.policy import Network
+from runner.model.spec import ImageRef
+from runner.report.network import busiest, without_canary
+from runner.run.groups import shipped_groups
+from runner.run.host import Host
+from runner.store.runs import RunPaths
+
+MOST_DENIALS = 200
+"""Rows in a result document; `egress.jsonl` has all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """The way out of one sandbox, decided."""
+
+    rules: Rules
+    private: PrivateEntries
+    upload_limit: int
+    notices: tuple[str, ...] = ()
+
+
+def decide_route(network: Network, image: ImageRef, host: Host) -> Route:
+    """What `network` means for a sandbox of that image. Every group in it is known. Raises `ImageError`."""
+    groups = shipped_groups()
+    wanted = registry_groups(network)
+    found = dict(host.engine.registries(image)) if wanted else {}
+    groups |= {name: tuple(found.get(name, ())) for name in REGISTRY_GROUPS}
+    return Route(
+        rules=compile_rules(network, groups),
+        private=compile_private(network.private),
+        upload_limit=network.upload_limit,
+        notices=tuple(
+            f"@{name} stands for nothing: the image {image.name} has no such tool, or none with a registry."
+            for name in sorted(wanted)
+            if not groups[name]
+        ),
+    )
+
+
+def registry_groups(network: Network) -> frozenset[str]:
+    """The groups of `network` that only an image can explain."""
+    entries = map(parse_destination, (*network.allow, *network.deny))
+    return frozenset(entry.name for entry in entries if entry.kind == "group") & REGISTRY_GROUPS
+
+
+@contextmanager
+def open_network(route: Route, paths: RunPaths, outside: Outside | None = None) -> Iterator[Gateway]:
+    """The gateway of one run, open as long as the scope lasts."""
+    outside = outside or Outside()
+    order = GatewayOrder(
+        rules=route.rules,
+        private=route.private,
+        upload_limit=route.upload_limit,
+        folder=paths.control,
+        audit=paths.egress,
+        resolver=outside.resolver,
+        dial=outside.dial,
+        own=outside.own,
+    )
+    with open_gateway(order) as gateway:
+        yield gateway
+
+
+def denials(paths: RunPaths) -> tuple[NetworkRow, ...]:
+    """What the sandbox asked for and did not get, the most wanted first; without the self-test's own question."""
+    refused = [row for row in without_canary(summary(paths.egress)) if row.verdict == "refused"]
+    return busiest(refused, MOST_DENIALS)[0]
+
+
+def would_deny(paths: RunPaths, rules: Rules) -> tuple[NetworkRow, ...]:
+    """What an observed run reached and the given policy would have denied, the most wanted first."""
+    rows = would_have_denied(summary(paths.egress), rules)
+    return tuple(sorted(rows, key=lambda row: -row.count)[:MOST_DENIALS])

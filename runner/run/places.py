@@ -1,0 +1,75 @@
+"""Where things are: the sources of a policy's mounts and caches, and the paths that a run's containers see."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from runner import repo, sandbox
+from runner.model.spec import Mount
+from runner.plan import Places
+from runner.repo.source import Source
+from runner.run.host import Host
+from runner.store.mount_sources import check_mount_source
+from runner.store.policy_files import LoadedPolicy
+from runner.store.runs import RunPaths
+
+
+def resolve_mounts(loaded: LoadedPolicy, source: Source, host: Host) -> tuple[Mount, ...]:
+    """The policy's mounts with real sources, and its caches as directories of this repository's own."""
+    state = host.settings.state_dir
+    mounts = [
+        Mount(
+            source=str(
+                check_mount_source(
+                    mount.source,
+                    home=host.home,
+                    state_dir=state,
+                    source_git_dir=source.common_dir,
+                    engine_socket=engine_socket(host.settings.engine),
+                    policy_files=loaded.files,
+                )
+            ),
+            target=mount.target,
+            mode=mount.mode,
+        )
+        for mount in loaded.policy.mounts
+    ]
+    folder = cache_folder(state, source)
+    mounts += [Mount(source=str(folder / c.name), target=c.target, mode="rw") for c in loaded.policy.caches]
+    return tuple(mounts)
+
+
+def cache_folder(state: Path, source: Source) -> Path:
+    """Where the caches of one repository are: no other repository's runs ever see them."""
+    return state / "caches" / hashlib.sha256(str(source.common_dir).encode()).hexdigest()[:16]
+
+
+def engine_socket(address: str) -> Path | None:
+    """The engine's socket, when it has one on this machine."""
+    return Path(address.removeprefix("unix://")) if address.startswith("unix://") else None
+
+
+def places_of(state: Path, paths: RunPaths) -> Places:
+    """The run's paths as its containers' mounts need them."""
+    return Places(
+        state=str(state),
+        workspace=str(paths.workspace),
+        control=str(paths.control),
+        etc=str(paths.etc),
+        collector_in=str(paths.collector_in),
+        collector_out=str(paths.collector_out),
+        shim=str(shim_file()),
+        shim_network=str(shim_file().with_name("shim_network.py")),
+        collector=str(collector_folder()),
+    )
+
+
+def shim_file() -> Path:
+    """The program that is mounted into every sandbox as its first process."""
+    return Path(sandbox.__file__).with_name("shim.py").resolve()
+
+
+def collector_folder() -> Path:
+    """The program that the collector container runs: a folder with a `__main__.py`."""
+    return Path(repo.__file__).with_name("collector").resolve()

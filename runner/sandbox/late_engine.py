@@ -1,0 +1,44 @@
+"""An engine whose SDK is loaded when it is first asked: a run asks beside its look at the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+from runner.model.spec import ImageRef, SandboxSpec
+from runner.sandbox.engine import Box, Engine, EngineFacts, Found, ImageFacts
+
+
+class LateEngine:
+    """The `Engine` that `make` gives. Bad input is told without waiting for it."""
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._make = make
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return self._make()
+
+    def facts(self) -> EngineFacts:
+        """See `Engine.facts`."""
+        return self._engine.facts()
+
+    def image(self, name: str) -> ImageFacts:
+        """See `Engine.image`."""
+        return self._engine.image(name)
+
+    def registries(self, image: ImageRef) -> Mapping[str, tuple[str, ...]]:
+        """See `Engine.registries`."""
+        return self._engine.registries(image)
+
+    def create(self, spec: SandboxSpec, secrets: Mapping[str, str]) -> Box:
+        """See `Engine.create`."""
+        return self._engine.create(spec, secrets)
+
+    def open(self, container: str) -> Box:
+        """See `Engine.open`."""
+        return self._engine.open(container)
+
+    def find(self, *, run: str = "", state: str = "") -> list[Found]:
+        """See `Engine.find`."""
+        return self._engine.find(run=run, state=state)
