@@ -251,11 +251,15 @@ def _gateway(policy: Policy) -> tuple[str, ...]:
 
 def _mounts(request: Request) -> tuple[Mount, ...]:
     places = request.places
-    network = (Mount(source=places.shim_network, target=SHIM_NETWORK),) if _gateway(request.policy) else ()
+    network = (
+        Mount(source=places.shim_network, target=SHIM_NETWORK),
+        # ssh reads this one beside the image's own /etc/ssh/ssh_known_hosts.
+        Mount(source=f"{places.etc}/ssh_known_hosts", target="/etc/ssh/ssh_known_hosts2"),
+    )
     return (
         Mount(source=places.workspace, target=WORKSPACE, mode="rw"),
         Mount(source=places.shim, target=SHIM),
-        *network,
+        *(network if _gateway(request.policy) else ()),
         Mount(source=places.control, target=CONTROL),
         # The user has a name inside whatever its number is, and nothing of the host's resolver is seen.
         *(Mount(source=f"{places.etc}/{name}", target=f"/etc/{name}") for name in ("passwd", "group", "resolv.conf")),

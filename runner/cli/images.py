@@ -14,6 +14,11 @@ def build_image() -> None:
     answer(_store().build("base").name)
 
 
+def wrap_image(name: str) -> None:
+    """Build an image that has python3 from one that has not; its tag."""
+    answer(_store().wrap(name).name)
+
+
 def list_images() -> None:
     """Tag, size, age."""
     rows = [(image.tag, f"{image.bytes / 1e6:.0f} MB", image.created) for image in _store().list()]

@@ -80,6 +80,16 @@ def image_build() -> None:
     build_image()
 
 
+@image_app.command("wrap")
+def image_wrap(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="An image without python3, as in `docker pull`.")],
+) -> None:
+    """Add python3 to an image. A sandbox's first process needs it; use the new tag with --image."""
+    from runner.cli.images import wrap_image
+
+    wrap_image(image)
+
+
 @image_app.command("list")
 def image_list() -> None:
     """The images that Paddock built."""

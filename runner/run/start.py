@@ -87,7 +87,7 @@ def _no_start(spec: SandboxSpec, ended: Exit) -> EngineError | UnenforceableErro
     if ended.code == NO_PYTHON:
         return UnenforceableError(
             f"The image {spec.image.name} has no python3, which the sandbox's first process needs.",
-            hint="Install python3 in the image, or use the base image (leave --image out).",
+            hint=f"Make one that has it: paddock image wrap {spec.image.name}",
         )
     detail = f": {ended.error}" if ended.error else f" with exit code {ended.code}"
     return EngineError(f"The first process of the {spec.role.value} ended before it reported{detail}.")

@@ -1,8 +1,9 @@
-"""The three small files that are mounted over an image's own in `/etc`."""
+"""The small files that are mounted into every image's `/etc`."""
 
 from __future__ import annotations
 
 from runner.model.identity import Identity
+from runner.sandbox.forges import KNOWN_HOSTS
 
 ACCOUNTS = (
     "root:x:0:0:root:/root:/bin/sh\n"
@@ -14,6 +15,8 @@ RESOLV_CONF = "# Nothing outside resolves names for a sandbox.\nnameserver 127.0
 
 
 def sandbox_etc(identity: Identity) -> dict[str, str]:
-    """The three small files that are mounted over the image's own in `/etc`."""
+    """Every file by its name in the run's folder; which of them a sandbox sees, its spec says."""
     accounts = ACCOUNTS.format(uid=identity.uid, gid=identity.gid)
-    return {"passwd": accounts, "group": GROUP.format(gid=identity.gid), "resolv.conf": RESOLV_CONF}
+    return {"passwd": accounts, "group": GROUP.format(gid=identity.gid), "resolv.conf": RESOLV_CONF} | {
+        "ssh_known_hosts": KNOWN_HOSTS
+    }

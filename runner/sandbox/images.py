@@ -118,6 +118,16 @@ class ImageStore:
         """Build a shipped image now, also when it is there; unchanged steps come from the engine's cache."""
         return self._build(name, keep=False)
 
+    def wrap(self, name: str) -> ImageRef:
+        """An image made from `name` that has python3, built when it is missing. Raises `ImageError`."""
+        image, folder = self.resolve(name), self._folder("wrap")
+        tag = content_tag(folder, image.id, self._extra_roots)
+        with self._sole_builder("wrap"):
+            if not is_present(self._client, tag):
+                self._progress(f"Building {tag} from {image.name}")
+                self._send(folder, tag, image.name)
+        return self._inspect(tag)
+
     def list(self) -> tuple[ImageSummary, ...]:
         """The images that Paddock built or made here, newest first; leftovers without a tag are listed by id."""
         with image_door("list images"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import tarfile
 import uuid
@@ -62,6 +63,18 @@ def build(client: APIClient, dockerfile: str) -> str:
     return tag
 
 
+FLOOD = "#!/bin/sh\nyes https://evil.test/\n"
+LIE = """#!/bin/sh
+echo '{"python": ["https://*.test/", "https://10.0.0.1/", "https://one.test/"], "github": ["https://evil.test/"]}'
+"""
+
+
+def in_place_of_python(script: str) -> str:
+    """A Dockerfile's line that puts `script` where python3 was."""
+    coded = base64.b64encode(script.encode()).decode()
+    return f"RUN rm /usr/bin/python3 && echo {coded} | base64 -d >/usr/bin/python3 && chmod 755 /usr/bin/python3\n"
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[APIClient]:
     from tests.conftest import connect
@@ -81,6 +94,11 @@ def images(client: APIClient, base: str) -> Iterator[dict[str, str]]:
     made = {
         "hostile": build(client, f"FROM {base}\nUSER 0\n{HOSTILE}"),
         "no-python": build(client, f"FROM {base}\nUSER 0\nRUN rm -f /usr/bin/python3*\n"),
+        "mirrored": build(
+            client, f"FROM {base}\nUSER 0\nRUN printf '[global]\\nindex-url=http://mirror.test/x\\n' >/etc/pip.conf\n"
+        ),
+        "flooding": build(client, f"FROM {base}\nUSER 0\n{in_place_of_python(FLOOD)}"),
+        "lying": build(client, f"FROM {base}\nUSER 0\n{in_place_of_python(LIE)}"),
         "empty": build(client, "FROM scratch\nCOPY Dockerfile /\n"),
     }
     yield made
@@ -115,7 +133,7 @@ def test_an_image_without_python_is_refused_and_says_what_to_do(
 
     assert (done.code, done.document["outcome"]) == (30, "refused")
     assert "has no python3" in done.document["reason"]
-    assert "Install python3 in the image" in done.err + done.document["reason"]
+    assert f"paddock image wrap {images[image]}" in done.document["reason"]
     assert done.document["leaks"] == []
 
 
@@ -128,3 +146,40 @@ def test_no_volume_of_an_image_is_left_behind(
 
     assert document["outcome"] == "no-changes", document["reason"]
     assert after <= before
+
+
+def explained(paddock: Paddock, image: str) -> str:
+    done = paddock("policy", "explain", "python", "--image", image)
+    assert done.code == 0, done.err
+    return done.out.partition("STANDS FOR\n")[2]
+
+
+def test_a_mirror_that_an_image_is_set_to_is_what_its_group_stands_for_and_nothing_else(
+    paddock: Paddock, images: dict[str, str]
+) -> None:
+    assert explained(paddock, images["mirrored"]).split() == ["@python", "mirror.test:80"]
+
+
+def test_an_image_that_lies_about_its_registries_adds_plain_names_alone(
+    paddock: Paddock, images: dict[str, str]
+) -> None:
+    assert explained(paddock, images["lying"]).split() == ["@python", "one.test"]
+
+
+def test_an_image_that_floods_the_search_is_refused(paddock: Paddock, images: dict[str, str]) -> None:
+    done = paddock("policy", "explain", "python", "--image", images["flooding"])
+    assert (done.code, "more than it could have to say" in done.err) == (40, True), done.err
+
+
+def test_a_wrapped_image_runs_and_is_built_once(
+    paddock: Paddock, repository: Path, client: APIClient, base: str
+) -> None:
+    debian = client.inspect_image(base)["Config"]["Labels"]["paddock.base"]
+    first, second = (paddock("image", "wrap", debian) for _ in range(2))
+    assert (first.code, second.out) == (0, first.out), first.err
+    assert "Building" not in second.err
+    tag = first.out.strip()
+    try:
+        assert paddock.run(repository, "command -v python3", "--image", tag)["outcome"] == "no-changes"
+    finally:
+        assert paddock("image", "rm", tag).code == 0
