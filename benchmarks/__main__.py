@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.measure import Finding
 from benchmarks.memory import measure_memory
+from benchmarks.network import measure_network
 from benchmarks.one_run import measure_run
 from benchmarks.place import Place, installed_paddock, working_place
 from benchmarks.startup import measure_startup
@@ -21,6 +22,7 @@ PARTS: dict[str, Part] = {
     "startup": lambda place, asked: measure_startup(place, asked.rounds, asked.runs),
     "run": lambda place, asked: measure_run(place, asked.rounds),
     "memory": lambda place, asked: measure_memory(place, asked.output),
+    "network": lambda place, asked: measure_network(place, asked.rounds, asked.at_once),
 }
 
 
@@ -30,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all of them by default")
     parser.add_argument("--rounds", type=int, default=9, help="how often each command is timed, after a warm-up")
     parser.add_argument("--runs", type=int, default=10_000, help="how many runs the ledger holds")
+    parser.add_argument("--at-once", type=int, default=200, help="how many runs with a network there are at one time")
     parser.add_argument("--output", type=parse_size, default="5GiB", help="how much an agent prints, as in 64MiB")
     parser.add_argument("--paddock", type=Path, default=installed_paddock(), help="the command that is measured")
     asked = parser.parse_args()

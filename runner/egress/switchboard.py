@@ -15,7 +15,8 @@ from runner.egress.http_guard import HttpGuard
 from runner.egress.order import GatewayOrder
 from runner.egress.resolver import ResolveError
 from runner.egress.rules import HTTP_PORT, Reason, canonical_name
-from runner.egress.tunnel import PIECE, Tunnel, UploadMeter
+from runner.egress.tunnel import Tunnel, UploadMeter
+from runner.egress.watch import Watch
 from runner.egress.wire import MAX_LINE, OK, Connect, Lookup, WireError, no_line, parse_line, ports_line
 from runner.model.destinations import TLS_PORT
 
@@ -37,7 +38,7 @@ class Switchboard:
         self._order = order
         self._audit = audit
         self._meter = meter
-        self._buffer = memoryview(bytearray(PIECE))
+        self._watch = Watch()
         self._own: frozenset[Address] = frozenset()
         self._own_until = -1.0
         self._tunnels: set[Tunnel] = set()
@@ -79,6 +80,7 @@ class Switchboard:
         self._stop_tunnels("gateway-closed")
         if self._all:
             await asyncio.wait(self._all, timeout=2)
+        self._watch.close()
 
     def _stop_tunnels(self, why: str) -> None:
         for tunnel in list(self._tunnels):
@@ -225,7 +227,7 @@ class Switchboard:
         except OSError:
             raise ClientGone from None
         guard = HttpGuard(entry.name, HTTP_PORT) if entry.port == HTTP_PORT else None
-        tunnel = Tunnel(self._meter, guard, self._buffer)
+        tunnel = Tunnel(self._meter, guard, self._watch)
         task = asyncio.current_task()
         self._tunnels.add(tunnel)
         self._asking -= {task} if task else set()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from collections.abc import Callable
 
 from runner.egress.http_guard import HttpGuard
 from runner.egress.http_head import HeadError
-
-PIECE = 256 * 1024
+from runner.egress.watch import Watch
 
 
 class UploadMeter:
@@ -34,16 +34,15 @@ class UploadMeter:
 class _End:
     """One of a tunnel's two sockets. What one cannot take yet is held, and the other is not read meanwhile.
 
-    On the loop's readers and writers, not on its transports: these take a new buffer for every read, and twice the
-    time for a small piece.
+    No transport of the loop's: these take a new buffer for every read, and twice the time for a small piece.
     """
 
     other: _End
 
-    def __init__(self, tunnel: Tunnel, buffer: memoryview, forward: Callable[[memoryview], None], *, gone: str) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, tunnel: Tunnel, watch: Watch, forward: Callable[[memoryview], None], *, gone: str) -> None:
         self._tunnel = tunnel
-        self._buffer = buffer
+        self._watch = watch
+        self._buffer = watch.buffer
         self._forward = forward
         self._gone = gone
         self._socket: socket.socket | None = None
@@ -53,7 +52,7 @@ class _End:
         """Nothing is written after what is held."""
         self._closing = False
         self.ended = False
-        self.lost = self._loop.create_future()
+        self.lost = asyncio.get_running_loop().create_future()
 
     def open(self, sock: socket.socket) -> None:
         """Take a non-blocking socket over; it is not read yet."""
@@ -63,13 +62,13 @@ class _End:
         """Read, unless there is nothing to come, or nobody to take it."""
         if self._socket and not (self._reading or self.ended or self._closing or self.other._held):
             self._reading = True
-            self._loop.add_reader(self._socket.fileno(), self._readable, self._socket)
+            self._wait()
 
     def pause(self) -> None:
         """Read no more for now."""
         if self._socket and self._reading:
             self._reading = False
-            self._loop.remove_reader(self._socket.fileno())
+            self._wait()
 
     def write(self, data: bytes | memoryview) -> None:
         """Send, or hold what cannot be sent yet."""
@@ -86,9 +85,11 @@ class _End:
                 return
             if sent == len(data):
                 return
-            self._loop.add_writer(self._socket.fileno(), self._writable, self._socket)
             self.other.pause()
-        self._held += data[sent:]
+            self._held += data[sent:]
+            self._wait()
+        else:
+            self._held += data
 
     def end(self) -> None:
         """Send no more than what is held."""
@@ -105,6 +106,23 @@ class _End:
         self.pause()
         if not (flush and self._held):
             self._lose("closed")
+
+    def _wait(self) -> None:
+        if self._socket:
+            events = (select.EPOLLIN if self._reading else 0) | (select.EPOLLOUT if self._held else 0)
+            self._watch.wait_for(self._socket.fileno(), events, self._ready)
+
+    def _ready(self, events: int) -> None:
+        fault = True
+        try:
+            if self._socket and self._held and events & ~select.EPOLLIN:
+                self._writable(self._socket)
+            if self._socket and self._reading and events & ~select.EPOLLOUT:
+                self._readable(self._socket)
+            fault = False
+        finally:
+            if fault:  # one of ours: it ends the connection that met it, and no other
+                self._tunnel.stop("internal-error")
 
     def _readable(self, sock: socket.socket) -> None:
         try:
@@ -134,7 +152,7 @@ class _End:
             return
         if self._held:
             return
-        self._loop.remove_writer(sock.fileno())
+        self._wait()
         if self._closing:
             self._lose("closed")
         elif self._last:
@@ -144,9 +162,7 @@ class _End:
     def _lose(self, why: str) -> None:
         """It is gone: what is held can reach nobody."""
         if self._socket is not None:
-            self.pause()
-            if self._held:
-                self._loop.remove_writer(self._socket.fileno())
+            self._watch.wait_for(self._socket.fileno(), 0, self._ready)
             self._socket.close()
             self._socket = None
         self._held.clear()
@@ -158,14 +174,12 @@ class _End:
 class Tunnel:
     """One connection that was allowed, from its first byte to its last."""
 
-    def __init__(self, meter: UploadMeter, guard: HttpGuard | None, buffer: memoryview | None = None) -> None:
-        """`buffer` may be shared by all tunnels of a loop: nothing stays in it from one piece to the next."""
-        buffer = buffer or memoryview(bytearray(PIECE))
+    def __init__(self, meter: UploadMeter, guard: HttpGuard | None, watch: Watch) -> None:
         self._meter = meter
         self._guard = guard
         self._loop = asyncio.get_running_loop()
-        self._inside = _End(self, buffer, self._up, gone="client-gone")
-        self._outside = _End(self, buffer, self._down, gone="server-gone")
+        self._inside = _End(self, watch, self._up, gone="client-gone")
+        self._outside = _End(self, watch, self._down, gone="server-gone")
         self._inside.other, self._outside.other = self._outside, self._inside
         self.bytes_up = 0
         self.bytes_down = 0

@@ -193,9 +193,11 @@ class Loop:
         self.handlers[sock.fileno()] = handler
         self.poll.register(sock.fileno(), events)
 
-    def change(self, sock: socket.socket, events: int) -> None:
-        """Wait for other events; with EPOLLET, be told of the present state anew."""
+    def change(self, sock: socket.socket, events: int, handler: Callable[[int], None] | None = None) -> None:
+        """Wait for other events, with another handler if given; with EPOLLET, be told of the present state anew."""
         self.poll.modify(sock.fileno(), events)
+        if handler is not None:
+            self.handlers[sock.fileno()] = handler
 
     def drop(self, sock: socket.socket, *, reset: bool = False) -> None:
         """Close a socket; a TCP one with a reset where the other side has to see that something went wrong."""
@@ -590,7 +592,10 @@ class Tunnels:
             count = flow.source.recv_into(self.buffer, size)
         except BlockingIOError:
             return True
-        sent = self.send(flow.target, count) if count else 0
+        try:
+            sent = flow.target.send(self.buffer[:count]) if count else 0
+        except BlockingIOError:
+            sent = 0
         if sent < count:
             flow.held = memoryview(bytes(self.buffer[sent:count]))
             self.held += len(flow.held)
@@ -664,35 +669,44 @@ class Tunnel:
             self.close(reset=True)
 
     def client_ready(self, events: int) -> None:
-        """The program's side has something to read, room, or an end."""
-        if self.flows is not None:
-            self.serve(events, *self.flows)
-        elif events & (select.EPOLLHUP | select.EPOLLERR):
+        """The program has gone before the gateway's word came."""
+        if events & (select.EPOLLHUP | select.EPOLLERR):
             self.close(reset=True)
 
     def gateway_ready(self, events: int) -> None:
+        """The gateway has spoken, or has gone."""
+        self.read_word()
+        if self.flows is not None and not self.closed:
+            self.down_ready(events | select.EPOLLPRI)  # there may be more than the word
+
+    def up_ready(self, events: int) -> None:
+        """The program's side has something to read, room, or an end."""
+        if self.flows is None:
+            return
+        up, down = self.flows
+        try:
+            if not (events & ~PLAIN or down.held) and (not events & select.EPOLLIN or self.tunnels.hand_on(up)):
+                return
+        except BrokenPipeError:
+            self.tunnels.end(up)  # as in `pump_up`
+        except OSError:
+            self.close(reset=True)
+            return
+        self.pump()
+
+    def down_ready(self, events: int) -> None:
         """The gateway's side; both its directions at an end means that nothing can be sent to it any more."""
         if self.flows is None:
-            self.read_word()
-            events |= select.EPOLLPRI  # there may be more than the word
-        if self.flows is not None and not self.closed:
-            up, down = self.flows
-            if events & select.EPOLLHUP:
-                self.tunnels.end(up)
-            self.serve(events, down, up)
-
-    def serve(self, events: int, source: Flow, target: Flow) -> None:
-        """A side is ready: `source` comes from it, `target` goes to it."""
-        if self.closed:
             return
+        up, down = self.flows
         try:
-            if not (events & ~PLAIN or target.held or (events & select.EPOLLIN and not self.tunnels.hand_on(source))):
+            if not (events & ~PLAIN or up.held) and (not events & select.EPOLLIN or self.tunnels.hand_on(down)):
                 return
-        except OSError as error:
-            if self.flows is None or source is not self.flows[0] or error.errno != errno.EPIPE:
-                self.close(reset=True)
-                return
-            self.tunnels.end(source)  # a far side that takes no more: see `pump_up`
+        except OSError:
+            self.close(reset=True)
+            return
+        if events & select.EPOLLHUP:
+            self.tunnels.end(up)
         self.pump()
 
     def read_word(self) -> None:
@@ -719,7 +733,8 @@ class Tunnel:
         self.flows = Flow(self.client, gateway), Flow(gateway, self.client)
         self.flows[1].held = rest
         self.tunnels.held += len(rest)
-        self.loop.change(self.client, EDGES)
+        self.loop.change(self.client, EDGES, self.up_ready)
+        self.loop.handlers[gateway.fileno()] = self.down_ready
 
     def pump(self) -> None:
         """Move both flows on; close when both have ended, reset when a side is gone."""
@@ -785,6 +800,8 @@ class Network:
         self.names = Names(self.loop, self.lookups, self.tunnels, listeners)
         self.resolver = Resolver(self.loop, self.names)
         self.swept = 0.0
+        self.signalled = True
+        """Whether a child may have ended since we last looked."""
 
     def step(self, seconds: float = -1.0) -> None:
         """Serve one round."""
@@ -841,18 +858,19 @@ class Network:
             sock.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-        self.loop.add(ours, select.EPOLLIN, lambda _events: drain(ours))
+        self.loop.add(ours, select.EPOLLIN, lambda _events: self.woken(ours))
         while True:
-            ended, status = os.waitpid(child, os.WNOHANG)
+            ended, status = os.waitpid(child, os.WNOHANG) if self.signalled else (0, 0)
+            self.signalled = False
             if ended:
                 return status
             self.step()
 
-
-def drain(sock: socket.socket) -> None:
-    """Forget what woke us."""
-    with contextlib.suppress(OSError):
-        sock.recv(4096)
+    def woken(self, sock: socket.socket) -> None:
+        """A signal has come: forget the bytes that say so."""
+        self.signalled = True
+        with contextlib.suppress(OSError):
+            sock.recv(4096)
 
 
 def unreachable(literal: tuple[int, str]) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from docker import APIClient
 
 from tests.integration.cli import Paddock
 from tests.integration.library import Library
+from tests.integration.programs_kit import Bench, programs_image
 from tests.unit.repo.sources import make_repository
 
 
@@ -35,3 +36,15 @@ def library(state_dir: Path, tmp_path: Path) -> Iterator[Library]:
 def repository(tmp_path: Path) -> Path:
     """A user's repository: two commits on `main`, one on `other`, a tag."""
     return make_repository(tmp_path / "repository")
+
+
+@pytest.fixture
+def bench(
+    library: Library,
+    tmp_path: Path,
+    docker_client: APIClient,
+    tmp_path_factory: pytest.TempPathFactory,
+    state_dir: Path,
+) -> Bench:
+    """A repository, a town of servers, and an image with programs that go there."""
+    return Bench(library, tmp_path, programs_image(docker_client, tmp_path_factory.getbasetemp().parent, state_dir))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,4 +39,12 @@ def test_paddock_stays_small_while_much_output_goes_through_it(tmp_path: Path) -
 def test_a_run_is_measured_beside_its_floor(tmp_path: Path) -> None:
     done = measured(tmp_path, "run", "--rounds", "1")
     assert "paddock run REPO -- true / its floor" in done.stdout, done.stderr
+    assert done.returncode == int("MISSED" in done.stdout)
+
+
+@pytest.mark.timeout(400)  # squid is built on the way
+def test_a_network_is_measured_beside_squid_and_plain_loopback(tmp_path: Path) -> None:
+    done = measured(tmp_path, "network", "--rounds", "1", "--at-once", "3")
+    assert "one tunnel: Paddock / squid" in done.stdout, done.stderr
+    assert re.search(r"of 3 runs at once in mode allow, failed +0 +target 0 +ok", done.stdout), done.stdout
     assert done.returncode == int("MISSED" in done.stdout)
