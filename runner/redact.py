@@ -15,7 +15,9 @@ MIN_LENGTH = 6
 class Redactor:
     """One stream's state. `feed` gives what can be shown already, `flush` the rest."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str], *, same_length: bool = False) -> None:
+        """With `same_length` a value is replaced by as many asterisks, so that lengths that were told stay right."""
+        self._same_length = same_length
         values = {secret.encode() for secret in secrets if len(secret.encode()) >= MIN_LENGTH}
         # The longest first: a value that begins with another one is masked whole.
         self._values = sorted(values, key=len, reverse=True)
@@ -35,6 +37,11 @@ class Redactor:
         self._held = text[end:]
         return shown + text[position:end]
 
+    @property
+    def holds(self) -> bool:
+        """Whether something is held back."""
+        return bool(self._held)
+
     def flush(self) -> bytes:
         """What was held back, at the end of the stream."""
         rest, self._held = self._held, b""
@@ -47,7 +54,7 @@ class Redactor:
         for start, stop in self._found(text):
             if start >= end:
                 break
-            pieces += [text[position:start], MASK]
+            pieces += [text[position:start], b"*" * (stop - start) if self._same_length else MASK]
             position = stop
         return b"".join(pieces), position
 

@@ -111,6 +111,11 @@ def _config() -> Mapping[str, Any]:
         raise UsageError(f"{path}: {error}.") from error
 
 
+def variable(name: str) -> str | None:
+    """One variable of the environment, for a secret that a policy injects."""
+    return os.environ.get(name)
+
+
 def git_environment() -> dict[str, str]:
     """The user's own variables for the one git call that clones a URL: credential helpers, SSH agent, proxies."""
     wanted = (

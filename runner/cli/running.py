@@ -26,7 +26,7 @@ from runner.run.prepare import plan_request
 from runner.sandbox.docker_args import create_request
 from runner.sandbox.engine import Engine
 from runner.sandbox.late_engine import LateEngine
-from runner.settings import home, load_settings
+from runner.settings import home, load_settings, variable
 
 MAX_PROMPT = 1024 * 1024
 
@@ -94,6 +94,7 @@ def host_of(settings: Settings, console: Console, cancellation: Cancellation) ->
         cancellation=cancellation,
         tell=console.event,
         show=console.output,
+        variable=variable,
     )
 
 

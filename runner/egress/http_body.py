@@ -25,9 +25,9 @@ class Body(Protocol):
         """How many bytes at the front of `data` belong to the body. Raises `HeadError`."""
 
 
-def body_of(length: int | None) -> Body:
-    """The body that a head announced: so many bytes, or chunks."""
-    return ChunkedBody() if length is None else SizedBody(length)
+def body_of(length: int | None, *, trailers: bool = True) -> Body:
+    """The body that a head announced: so many bytes, or chunks, with headers after them where `trailers` allows."""
+    return ChunkedBody(most_trailers=_MAX_TRAILERS if trailers else 0) if length is None else SizedBody(length)
 
 
 class SizedBody:
@@ -57,7 +57,8 @@ class _Part(Enum):
 class ChunkedBody:
     """A chunked body (RFC 9112, 7.1), read strictly: every line ends with CR LF, sizes are hexadecimal digits."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_trailers: int = _MAX_TRAILERS) -> None:
+        self._most_trailers = most_trailers
         self._part = _Part.SIZE
         self._left = 0
         self._line = b""
@@ -109,5 +110,5 @@ class ChunkedBody:
             self._part = _Part.END
         else:
             self._trailers += 1
-            if not _TRAILER.fullmatch(line) or self._trailers > _MAX_TRAILERS:
+            if not _TRAILER.fullmatch(line) or self._trailers > self._most_trailers:
                 raise HeadError("a malformed trailer")

@@ -65,17 +65,23 @@ class HttpGuard:
         return b"".join(out)
 
     def _accept(self, head: Head) -> bytes:
-        if head.host != self._host or head.port not in {None, self._port}:
-            raise HeadError("a Host header that is not the name")
-        self._requests += 1
+        self._check_host(head)
         if head.asks_for_websocket:
             if self._requests > 1:
                 raise HeadError("a websocket asked for by a later request")
             self._state = _State.ASKED
         else:
-            self._body = body_of(head.body)
-            self._state = _State.HEAD if self._body.ended else _State.BODY
+            self._follow(body_of(head.body))
         return head.passed_on()
+
+    def _check_host(self, head: Head) -> None:
+        if head.host != self._host or head.port not in {None, self._port}:
+            raise HeadError("a Host header that is not the name")
+        self._requests += 1
+
+    def _follow(self, body: Body) -> None:
+        self._body = body
+        self._state = _State.HEAD if body.ended else _State.BODY
 
     def incoming(self, data: bytes) -> None:
         """Look at the server's bytes, which all go to the client. Raises `HeadError` when they answer no HTTP."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from runner.egress.addresses import Address, PrivateEntries
 from runner.egress.audit import AUDIT_LIMIT
 from runner.egress.dial import Dial, dial_tcp
+from runner.egress.inject import Injected
 from runner.egress.own_addresses import own_addresses
 from runner.egress.resolver import Resolver, SystemResolver
 from runner.egress.rules import Rules
@@ -50,3 +52,6 @@ class GatewayOrder:
     dial: Dial = dial_tcp
     own: Callable[[], frozenset[Address]] = own_addresses
     limits: GatewayLimits = GatewayLimits()
+    injections: tuple[Injected, ...] = ()
+    tls: ssl.SSLContext | None = None
+    """Whom to trust where credentials are injected; it checks certificates and names."""

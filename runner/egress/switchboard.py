@@ -6,19 +6,24 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
+from collections.abc import Coroutine
 
 from runner.egress.addresses import Address, refusal
 from runner.egress.audit import Audit, Entry
 from runner.egress.client_hello import HelloError, More, server_name
 from runner.egress.dial import dial_first
 from runner.egress.http_guard import HttpGuard
+from runner.egress.inject import Injected, InjectingGuard
 from runner.egress.order import GatewayOrder
 from runner.egress.resolver import ResolveError
 from runner.egress.rules import HTTP_PORT, Reason, canonical_name
+from runner.egress.tls_tunnel import TlsTunnel
 from runner.egress.tunnel import Tunnel, UploadMeter
 from runner.egress.watch import Watch
 from runner.egress.wire import MAX_LINE, OK, Connect, Lookup, WireError, no_line, parse_line, ports_line
 from runner.model.destinations import TLS_PORT
+from runner.redact import Redactor
 
 OWN_SECONDS = 1.0
 
@@ -41,7 +46,7 @@ class Switchboard:
         self._watch = Watch()
         self._own: frozenset[Address] = frozenset()
         self._own_until = -1.0
-        self._tunnels: set[Tunnel] = set()
+        self._tunnels: set[Tunnel | TlsTunnel] = set()
         self._asking: set[asyncio.Task[None]] = set()
         self._all: set[asyncio.Task[None]] = set()
         meter.when_exceeded = lambda: self._stop_tunnels("upload-limit")
@@ -160,9 +165,9 @@ class Switchboard:
     async def _reach(self, request: Connect, entry: Entry, inside: socket.socket) -> tuple[str, socket.socket]:
         """Why it is allowed, and a connection to the server; the sandbox hears when there is none."""
         try:
-            entry.name, allowed_as = self._allowed(request)
+            allowed_as = self._allowed(request, entry)
             addresses = await self._checked(entry)
-            address, upstream = await self._dialled(addresses, request.port)
+            address, upstream = await self._dialled(addresses, TLS_PORT if self._injects(entry) else request.port)
         except Refused as refused:
             with contextlib.suppress(OSError):
                 await asyncio.get_running_loop().sock_sendall(inside, no_line(str(refused)))
@@ -170,18 +175,18 @@ class Switchboard:
         entry.address = str(address)
         return allowed_as, upstream
 
-    def _allowed(self, request: Connect) -> tuple[str, str]:
-        """The canonical name, and why it is allowed. Raises `Refused`."""
+    def _allowed(self, request: Connect, entry: Entry) -> str:
+        """Why it is allowed; the entry gets the canonical name. Raises `Refused`."""
         try:
-            name = canonical_name(request.name)
+            entry.name = canonical_name(request.name)
         except ValueError:
             raise Refused(Reason.NOT_A_NAME) from None
-        decision = self._order.rules.decide(name, request.port)
+        decision = self._order.rules.decide(entry.name, request.port)
         if not decision.allowed:
             raise Refused(decision.reason)
-        if not self._meter.take(len(name)):  # a name that is looked up is sent out too
+        if not self._meter.take(len(entry.name)):  # a name that is looked up is sent out too
             raise Refused("upload-limit")
-        return name, decision.reason
+        return decision.reason
 
     async def _checked(self, entry: Entry) -> list[Address]:
         """The addresses of a name, when every one of them may be dialled. Raises `Refused`.
@@ -219,7 +224,14 @@ class Switchboard:
             # By its number: asyncio's own text holds the address, which is for the audit and not for the sandbox.
             raise Refused(f"connect-failed: {os.strerror(error.errno or 0)}") from error
 
+    def _injects(self, entry: Entry) -> tuple[Injected, ...]:
+        """The credentials that requests on this connection get; their host is never spoken to in the clear."""
+        return tuple(each for each in self._order.injections if (each.host, HTTP_PORT) == (entry.name, entry.port))
+
     async def _carry(self, entry: Entry, inside: socket.socket, upstream: socket.socket, early: bytes) -> None:
+        if credentials := self._injects(entry):
+            await self._carry_injected(entry, inside, upstream, early, credentials)
+            return
         try:
             await asyncio.get_running_loop().sock_sendall(inside, OK)
             if entry.port == TLS_PORT:
@@ -228,11 +240,41 @@ class Switchboard:
             raise ClientGone from None
         guard = HttpGuard(entry.name, HTTP_PORT) if entry.port == HTTP_PORT else None
         tunnel = Tunnel(self._meter, guard, self._watch)
+        await self._follow(entry, tunnel, tunnel.carry(inside, upstream, early))
+
+    async def _carry_injected(
+        self,
+        entry: Entry,
+        inside: socket.socket,
+        upstream: socket.socket,
+        early: bytes,
+        credentials: tuple[Injected, ...],
+    ) -> None:
+        redactor = Redactor([each.secret for each in credentials], same_length=True)
+        tunnel = TlsTunnel(self._meter, InjectingGuard(entry.name, HTTP_PORT, credentials), redactor)
+        loop = asyncio.get_running_loop()
+        try:
+            if self._order.tls is None:
+                raise ssl.SSLError("nobody to trust")
+            await tunnel.open(upstream, entry.name, self._order.tls, seconds=self._order.limits.opening)
+        except (OSError, ssl.SSLError) as error:
+            why = "certificate" if isinstance(error, ssl.SSLCertVerificationError) else "handshake"
+            with contextlib.suppress(OSError):
+                await loop.sock_sendall(inside, no_line(f"tls: {why} of the server"))
+            raise Refused(f"tls: {why} of the server") from error
+        try:
+            await loop.sock_sendall(inside, OK)
+        except OSError:
+            raise ClientGone from None
+        await self._follow(entry, tunnel, tunnel.carry(inside, early))
+
+    async def _follow(self, entry: Entry, tunnel: Tunnel | TlsTunnel, carrying: Coroutine[None, None, None]) -> None:
+        """See a tunnel to its end, within the limits that `sweep` holds."""
         task = asyncio.current_task()
         self._tunnels.add(tunnel)
         self._asking -= {task} if task else set()
         try:
-            await tunnel.carry(inside, upstream, early)
+            await carrying
         finally:
             self._tunnels.discard(tunnel)
             entry.bytes_up, entry.bytes_down, entry.ended = tunnel.bytes_up, tunnel.bytes_down, tunnel.ended

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from runner.model.base import Record
 from runner.model.wording import quoted
+
+
+class SecretSource(Record):
+    """Where one secret's value is: in a variable, in a file of the user's alone, or in what a command prints."""
+
+    env: str = ""
+    file: Path | None = None
+    command: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum((bool(self.env), self.file is not None, bool(self.command))) != 1:
+            raise ValueError("names one of env, file and command")
+        return self
 
 
 class Settings(Record):
@@ -20,6 +35,15 @@ class Settings(Record):
     )
     policy: str = Field(default="offline", description="Policy of a run that names none: a preset or a file.")
     agent: str = Field(default="command", description="Agent of a run that names none.")
+    secrets: dict[str, SecretSource] = Field(
+        default={},
+        description="Where the values of secrets are that policies inject, by name: `{ env = ... }`, `{ file = ... }` "
+        "or `{ command = [...] }`. A name that is not here is a variable of the environment.",
+    )
+    extra_ca: Path | None = Field(
+        default=None,
+        description="A PEM file of authorities that the gateway trusts beside the system's, when it injects.",
+    )
     image: str = Field(default="", description="Image of a run that names none; empty means the shipped base image.")
 
 

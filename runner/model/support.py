@@ -8,8 +8,6 @@ from runner.model.policy import Policy
 def unsupported(policy: Policy) -> list[str]:
     """One full sentence, key first, for each thing that `policy` asks for and this version cannot enforce."""
     reasons = []
-    if policy.network.inject:
-        reasons.append("network.inject needs a part of the gateway that this version does not have yet.")
     if policy.limits.cost_usd is not None:
         reasons.append("limits.cost_usd cannot be watched yet: this version reads no agent's usage events.")
     return reasons

@@ -223,9 +223,15 @@ def open_log(attempt: Attempt) -> AgentLog:
     return AgentLog(
         attempt.paths.agent_log,
         limit=attempt.prepared.policy.limits.output,
-        secrets=attempt.prepared.secrets.values(),
+        secrets=(*attempt.prepared.secrets.values(), *injected_values(attempt)),
         show=attempt.host.show,
     )
+
+
+def injected_values(attempt: Attempt) -> tuple[str, ...]:
+    """Secrets that are not in the sandbox; should one come out of it all the same, it is masked."""
+    route = attempt.prepared.route
+    return tuple(each.secret for each in route.injections) if route else ()
 
 
 def watched(attempt: Attempt, box: Box, log: AgentLog, gateway: Gateway | None) -> Watched:

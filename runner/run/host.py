@@ -31,6 +31,10 @@ def _unseen(_stream: int, _data: bytes) -> None:
     """Nobody watches."""
 
 
+def _no_variable(_name: str) -> str | None:
+    """There is no environment."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Host:
     """The outside of a run."""
@@ -46,6 +50,8 @@ class Host:
     """Called with every piece of masked output: stream (1 or 2) and bytes that are still hostile text."""
     outside: Outside | None = None
     """How gateways resolve and dial; `None`: as this machine does."""
+    variable: Callable[[str], str | None] = _no_variable
+    """A variable of the environment, for secrets that a policy injects."""
     user: Identity = field(default_factory=lambda: Identity(uid=os.geteuid(), gid=os.getegid()))
 
     @property

@@ -5,18 +5,22 @@ Loaded only where a policy opens the network.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from runner.egress.addresses import PrivateEntries, compile_private
 from runner.egress.audit import summary
 from runner.egress.gateway import Gateway, open_gateway
 from runner.egress.groups import REGISTRY_GROUPS
+from runner.egress.inject import Injected, injected
 from runner.egress.observe import would_have_denied
 from runner.egress.order import GatewayOrder
 from runner.egress.outside import Outside
-from runner.egress.rules import Rules, compile_rules
+from runner.egress.rules import HTTP_PORT, Reason, Rule, Rules, compile_rules
+from runner.errors import PolicyError, UsageError
 from runner.model.destinations import parse_destination
 from runner.model.network import NetworkRow
 from runner.model.policy import Network
@@ -25,6 +29,7 @@ from runner.report.network import busiest, without_canary
 from runner.run.groups import shipped_groups
 from runner.run.host import Host
 from runner.store.runs import RunPaths
+from runner.store.secret_sources import load_secrets
 
 MOST_DENIALS = 200
 """Rows in a result document; `egress.jsonl` has all."""
@@ -37,6 +42,9 @@ class Route:
     rules: Rules
     private: PrivateEntries
     upload_limit: int
+    injections: tuple[Injected, ...] = ()
+    tls: ssl.SSLContext | None = None
+    """Whom the gateway trusts where it injects."""
     notices: tuple[str, ...] = ()
 
 
@@ -46,8 +54,13 @@ def decide_route(network: Network, image: ImageRef, host: Host) -> Route:
     wanted = registry_groups(network)
     found = dict(host.engine.registries(image)) if wanted else {}
     groups |= {name: tuple(found.get(name, ())) for name in REGISTRY_GROUPS}
+    rules = compile_rules(network, groups)
+    injections = load_injections(network, rules, host)
+    ports = tuple(Rule(kind="name", name=each.host, ports=(HTTP_PORT,)) for each in injections)
     return Route(
-        rules=compile_rules(network, groups),
+        rules=rules.model_copy(update={"allow": (*rules.allow, *ports)}),
+        injections=injections,
+        tls=trusted(host.settings.extra_ca) if injections else None,
         private=compile_private(network.private),
         upload_limit=network.upload_limit,
         notices=tuple(
@@ -56,6 +69,27 @@ def decide_route(network: Network, image: ImageRef, host: Host) -> Route:
             if not groups[name]
         ),
     )
+
+
+def load_injections(network: Network, rules: Rules, host: Host) -> tuple[Injected, ...]:
+    """The credentials that the gateway will add. Raises `RefusedError` for a secret that is missing."""
+    for each in network.inject:
+        if rules.decide(each.host, HTTP_PORT).reason is Reason.DENIED:
+            raise PolicyError(f"network.inject: {each.host} is in network.deny, and deny beats inject.")
+    secrets = load_secrets((each.secret for each in network.inject), host.settings.secrets, host.variable)
+    return tuple(injected(each.host, each.header, secrets[each.secret]) for each in network.inject)
+
+
+def trusted(extra_ca: Path | None) -> ssl.SSLContext:
+    """The system's authorities and, where a setting names them, others. Raises `UsageError`."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if extra_ca is not None:
+        try:
+            context.load_verify_locations(extra_ca)
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(f"Setting extra_ca: {extra_ca} cannot be read: {error.strerror or error}.") from error
+    return context
 
 
 def registry_groups(network: Network) -> frozenset[str]:
@@ -77,6 +111,8 @@ def open_network(route: Route, paths: RunPaths, outside: Outside | None = None) 
         resolver=outside.resolver,
         dial=outside.dial,
         own=outside.own,
+        injections=route.injections,
+        tls=route.tls,
     )
     with open_gateway(order) as gateway:
         yield gateway

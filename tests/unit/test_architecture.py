@@ -31,7 +31,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 """A part may import itself and what stands in a line above its own, nothing of its own line. "" is the package."""
 
 COLLECTOR = tuple(file for file in FILES if file.startswith("repo/collector/"))
-INSIDE = ("agents/demo_script.py", "sandbox/shim.py", "sandbox/shim_network.py", *COLLECTOR)
+INSIDE = (
+    "agents/demo_script.py",
+    "sandbox/shim.py",
+    "sandbox/shim_network.py",
+    "sandbox/shim_forward.py",
+    *COLLECTOR,
+)
 """Programs that run inside a container, alone: the standard library, nothing of ours, and no doors to keep."""
 
 SIBLINGS = frozenset(Path(file).stem for file in COLLECTOR)
@@ -40,7 +46,7 @@ SIBLINGS = frozenset(Path(file).stem for file in COLLECTOR)
 DOORS: dict[str, tuple[str, ...]] = {
     "docker": ("sandbox/",),
     "requests": ("sandbox/",),
-    "subprocess": ("repo/", "sandbox/debian_base.py"),
+    "subprocess": ("repo/", "sandbox/debian_base.py", "store/secret_sources.py"),
     "sqlite3": ("store/",),
     "rich": ("cli/",),
     "typer": ("cli/",),

@@ -77,3 +77,10 @@ def test_what_is_held_back_is_shorter_than_the_longest_value() -> None:
     for _ in range(1000):
         redactor.feed(b"hunter2-hunter" * 100)
         assert len(redactor.flush()) < max(map(len, SECRETS))
+
+
+def test_a_value_may_be_masked_in_its_own_length() -> None:
+    redactor = Redactor(["abcdefgh"], same_length=True)
+    shown = b"".join([redactor.feed(b"x abcd"), redactor.feed(b"efgh y abc"), redactor.flush()])
+    assert shown == b"x ******** y abc"
+    assert not redactor.holds

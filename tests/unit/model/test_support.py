@@ -18,23 +18,14 @@ from runner.model.support import unsupported
         {"network": {"mode": "none", "upload_limit": "1MiB"}},
         {"network": {"mode": "allow", "allow": ["@python", "*.x.org"], "private": ["10.0.0.0/8"]}},
         {"network": {"mode": "open", "deny": ["x.org"]}},
+        {"network": {"mode": "open", "inject": [{"host": "x.org", "header": "a", "secret": "B"}]}},
     ],
 )
 def test_what_this_version_can_hold_is_supported(tables: dict[str, Any]) -> None:
     assert unsupported(Policy.model_validate(tables)) == []
 
 
-@pytest.mark.parametrize(
-    ("tables", "keys"),
-    [
-        (
-            {"network": {"mode": "open", "inject": [{"host": "x.org", "header": "a", "secret": "B"}]}},
-            ["network.inject"],
-        ),
-        ({"limits": {"cost_usd": 5}}, ["limits.cost_usd"]),
-    ],
-)
-def test_what_cannot_be_enforced_yet_is_named(tables: dict[str, Any], keys: list[str]) -> None:
-    sentences = unsupported(Policy.model_validate(tables))
-    assert [sentence.startswith(key) for sentence, key in zip(sentences, keys, strict=True)] == [True] * len(keys)
-    assert all(sentence.endswith(".") for sentence in sentences)
+def test_what_cannot_be_enforced_yet_is_named() -> None:
+    [sentence] = unsupported(Policy.model_validate({"limits": {"cost_usd": 5}}))
+    assert sentence.startswith("limits.cost_usd ")
+    assert sentence.endswith(".")
