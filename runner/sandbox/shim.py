@@ -7,6 +7,10 @@ agent as its child, passes signals on, and ends with the agent's exit code. Star
 
     python3 -I -S shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] -- COMMAND [ARGS...]
 
+and, for what the host starts beside the agent, under the same filter as the agent, as
+
+    python3 -I -S shim.py --exec [--path PATH] -- COMMAND [ARGS...]
+
 With a gateway it is the sandbox's whole network too: that half lies beside it, in `shim_network.py`, so that a sandbox
 without a network need not compile it.
 """
@@ -39,16 +43,20 @@ HANDSHAKE_SECONDS = 60
 IO_URING_SETUP = 425
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
-NO_IO_URING = (
-    # code, jump if true, jump if false, operand: classic BPF over `struct seccomp_data`, whose first word is the number
-    (0x20, 0, 0, 0),  # load the number of the system call
-    (0x54, 0, 0, 0xBFFFFFFF),  # x32 has the same numbers with bit 30 set
-    (0x35, 0, 2, IO_URING_SETUP),  # below io_uring_setup: allowed
-    (0x25, 1, 0, IO_URING_SETUP + 2),  # above io_uring_register: allowed
-    (0x06, 0, 0, 0x00050000 | errno.EPERM),
-    (0x06, 0, 0, 0x7FFF0000),
-)
-"""The three calls of io_uring have the same numbers on every architecture."""
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
+"""Where they stand in `struct seccomp_data`; of an argument, the low half on every machine that we know."""
+LOAD, AND, IF_EQUAL, IF_GREATER, IF_AT_LEAST, RETURN = 0x20, 0x54, 0x15, 0x25, 0x35, 0x06
+REFUSE, ALLOW = 0x00050000, 0x7FFF0000
+NOT_X32 = 0xBFFFFFFF
+"""x32 has the same numbers with bit 30 set."""
+AF_VSOCK = 40
+FAMILIES = (1, 2, 10, 16)
+"""AF_UNIX, AF_INET, AF_INET6, AF_NETLINK."""
+I386 = 0x40000003
+SOCKET = ((0xC000003E, 41), (I386, 359), (0xC00000B7, 198), (0x40000028, 281), (0xC00000F3, 198))
+"""Architecture and number of socket(2): x86-64, i386, ARM 64 and 32, RISC-V."""
+I386_SOCKETCALL = 102
+"""Its arguments lie in memory, where no filter sees them."""
 
 
 def read(path: str) -> str | None:
@@ -122,19 +130,55 @@ def proof() -> dict[str, object]:
     }
 
 
-def close_io_uring() -> bool:
-    """Add a filter against io_uring to the engine's own, and try whether it holds.
+def call_filter() -> list[tuple[int, int, int, int]]:
+    """Classic BPF (code, jump if true, jump if false, operand) against io_uring and unusual address families.
 
     Docker's profile allows io_uring before version 25 (moby pull request 46762), and it is where most of the kernel's
-    recent escapes were. A kernel without it is as good.
+    recent escapes were; its three calls have the same numbers everywhere. AF_VSOCK, which the profile allows before
+    version 23, knows no network namespace: it leads from a virtual machine to its host.
     """
+    lines = [
+        (LOAD, 0, 0, NUMBER),
+        (AND, 0, 0, NOT_X32),
+        (IF_AT_LEAST, 0, 2, IO_URING_SETUP),
+        (IF_GREATER, 1, 0, IO_URING_SETUP + 2),
+        (RETURN, 0, 0, REFUSE | errno.EPERM),
+        (LOAD, 0, 0, ARCHITECTURE),
+        (IF_EQUAL, 0, 3, I386),
+        (LOAD, 0, 0, NUMBER),
+        (IF_EQUAL, 0, 1, I386_SOCKETCALL),
+        (RETURN, 0, 0, REFUSE | errno.EPERM),
+    ]
+    count = len(FAMILIES)
+    for architecture, number in SOCKET:
+        lines += [(LOAD, 0, 0, ARCHITECTURE), (IF_EQUAL, 0, 5 + count, architecture)]
+        lines += [(LOAD, 0, 0, NUMBER), (AND, 0, 0, NOT_X32), (IF_EQUAL, 0, 2 + count, number)]
+        lines += [(LOAD, 0, 0, FIRST_ARGUMENT)]
+        lines += [(IF_EQUAL, count - index, 0, family) for index, family in enumerate(FAMILIES)]
+        lines += [(RETURN, 0, 0, REFUSE | errno.EAFNOSUPPORT)]
+    return [*lines, (RETURN, 0, 0, ALLOW)]
+
+
+def close_calls() -> bool:
+    """Add `call_filter` to the engine's own filter, and try whether it holds. A kernel without these is as good."""
+    lines = call_filter()
     libc = ctypes.CDLL(None, use_errno=True)
-    program = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in NO_IO_URING))
+    program = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in lines))
     # struct sock_fprog { unsigned short len; struct sock_filter *filter; }
-    header = struct.pack("@HP", len(NO_IO_URING), ctypes.addressof(program))
+    header = struct.pack("@HP", len(lines), ctypes.addressof(program))
     libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(SECCOMP_MODE_FILTER), ctypes.c_char_p(header), 0, 0)
-    refused = libc.syscall(ctypes.c_long(IO_URING_SETUP), ctypes.c_long(0), None) == -1
-    return refused and ctypes.get_errno() in {errno.EPERM, errno.ENOSYS}
+    if libc.syscall(ctypes.c_long(IO_URING_SETUP), ctypes.c_long(0), None) != -1:
+        return False
+    return ctypes.get_errno() in {errno.EPERM, errno.ENOSYS} and not can_open(AF_VSOCK)
+
+
+def can_open(family: int) -> bool:
+    """Whether there are sockets of that family."""
+    try:
+        socket.socket(family, socket.SOCK_STREAM).close()
+    except OSError as error:
+        return error.errno != errno.EAFNOSUPPORT
+    return True
 
 
 def confirmed(path: str, evidence: dict[str, object]) -> bool:
@@ -159,6 +203,11 @@ def start(argv: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the agent's programs would inherit that
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os._exit(become(argv))
+
+
+def become(argv: list[str]) -> int:
+    """Be that command from here on; the exit code for the caller when it cannot be."""
     try:
         os.execvp(argv[0], argv)
     except FileNotFoundError:
@@ -167,7 +216,22 @@ def start(argv: list[str]) -> int:
         code, why = NOT_EXECUTABLE, str(error.strerror)
     print(f"paddock: {argv[0]}: {why}", file=sys.stderr)  # noqa: T201
     sys.stderr.flush()
-    os._exit(code)
+    return code
+
+
+def beside_the_agent(argv: list[str]) -> int:
+    """`--exec`: be a command that the host starts, held to what the agent is held to."""
+    separator = argv.index("--")
+    if separator not in {1, 3} or argv[1] not in {"--", "--path"} or not argv[separator + 1 :]:
+        raise ValueError("usage: shim.py --exec [--path PATH] -- COMMAND [ARGS...]")
+    if not close_calls():
+        print("paddock: io_uring and AF_VSOCK cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
+        return NOT_CONFIRMED
+    if separator == 3:
+        # We were looked up in the folders that the agent cannot write; the command is looked up as the agent's are.
+        os.environ["PATH"] = argv[2]
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    return become(argv[separator + 1 :])
 
 
 def forward_to(child: int) -> None:
@@ -204,10 +268,12 @@ def network_through(gateway: str) -> Any:
 
 def main(argv: list[str]) -> int:
     """Prove, start, serve and wait; the exit code is the agent's, 128 + n when signal n ended it."""
+    if argv[:1] == ["--exec"]:
+        return beside_the_agent(argv)
     control, gateway, command = parse_arguments(argv)
     evidence = proof()  # before a filter of our own could pass for the engine's
-    if not close_io_uring():
-        print("paddock: io_uring cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
+    if not close_calls():
+        print("paddock: io_uring and AF_VSOCK cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
         return NOT_CONFIRMED
     network = network_through(gateway) if gateway else None
     evidence["network"] = network.self_test() if network else None

@@ -10,6 +10,7 @@ from runner.model.base import Record
 from runner.model.result import Outcome, Verdict
 
 CASES = Path(__file__).with_name("cases")
+WORLDS = Path(__file__).with_name("worlds")
 INSIDE = Path(__file__).with_name("inside")
 PRELUDES = {".sh": ("sh", "-euc"), ".py": ("python3", "-c")}
 
@@ -61,6 +62,25 @@ class Answer(Record):
     """Seconds."""
 
 
+class OnTheNetwork(Record):
+    """What is to be seen of the attack outside. Cases of one world share a sandbox: each uses names of its own."""
+
+    world: str
+    """The policy, a file of `worlds/`."""
+    names: dict[str, tuple[str, ...]] = {}
+    """Addresses of names; every other name has one public address."""
+    turns: dict[str, tuple[tuple[str, ...], ...]] = {}
+    """Names with other addresses at every lookup."""
+    audit: tuple[str, ...] = ()
+    """Lines of `egress.jsonl`, none twice: `lookup NAME VERDICT REASON`, `connect NAME:PORT ...`, `protocol ...`."""
+    dialled: tuple[str, ...] = ()
+    """`ADDRESS:PORT`, with `silent` after it where nothing was heard, and `goods` where the attackers' word was."""
+    resolved: tuple[str, ...] = ()
+    """Names that the host looked up, with `x2` after one that it looked up twice."""
+    hears_at_most: int | None = None
+    """Bytes that all servers together may get from the world's sandbox."""
+
+
 class CaseFile(Record):
     """The whole of a `case.toml`."""
 
@@ -70,6 +90,8 @@ class CaseFile(Record):
     """Whether the attack may share one sandbox with others."""
     control: Control
     policy: Answer
+    network: OnTheNetwork | None = None
+    """For attacks under a policy that opens the network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +107,14 @@ class Case:
         return "/".join(self.folder.parts[-2:])
 
     @property
+    def script(self) -> Path:
+        """The attack's own lines."""
+        return next(path for path in sorted(self.folder.glob("attack.*")))
+
+    @property
     def argv(self) -> tuple[str, ...]:
         """The attack as a command that needs no file: prelude and script on the command line."""
-        script = next(path for path in sorted(self.folder.glob("attack.*")))
+        script = self.script
         prelude = (INSIDE / f"prelude{script.suffix}").read_text()
         return (*PRELUDES[script.suffix], prelude + script.read_text())
 

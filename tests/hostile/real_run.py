@@ -116,14 +116,14 @@ def changed_files(before: dict[str, str], user: Path) -> list[str]:
     return [*lost, *changed, *(f"new: {path}" for path in after if path not in before and not path.startswith(allowed))]
 
 
-def leftovers(trial: Trial, client: APIClient, *, keeps_workspace: bool) -> list[str]:
+def leftovers(trial: Trial, client: APIClient, *, keeps_workspace: bool, network: bool = False) -> list[str]:
     """What the run left behind and should not have: containers, volumes, folders, processes."""
     state = trial.paths.directory.parent.parent
     found = [f"leak: {leak}" for leak in trial.result.leaks]
     chosen = {"label": f"paddock.run={trial.result.id}"}
     found += [f"container: {row['Names']}" for row in client.containers(all=True, filters=chosen)]
     found += [f"volume: {row['Name']}" for row in client.volumes(filters=chosen)["Volumes"] or ()]
-    allowed = KEPT | ({"workspace", "in"} if keeps_workspace else set())
+    allowed = KEPT | ({"workspace", "in"} if keeps_workspace else set()) | ({"egress.jsonl"} if network else set())
     found += [f"file: {path.name}" for path in trial.paths.directory.iterdir() if path.name not in allowed]
     if keeps_workspace and not trial.paths.workspace.is_dir():
         found.append("the workspace was to be kept and is gone")

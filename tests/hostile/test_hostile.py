@@ -39,7 +39,7 @@ from tests.unit.repo.sources import git
 pytestmark = pytest.mark.docker
 
 SOCKET = (ENGINE_ADDRESS or "unix:///var/run/docker.sock").removeprefix("unix://")
-CASES = load_cases()
+CASES = [case for case in load_cases() if case.file.network is None]
 BATCH = [case for case in CASES if case.file.batch]
 REFUSALS = [case for case in CASES if case.file.policy.refused]
 EXAMINATIONS = [case for case in CASES if case.file.policy.doctor]

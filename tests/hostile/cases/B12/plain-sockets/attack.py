@@ -1,0 +1,6 @@
+begin = time.monotonic()
+print("by name:", word(tcp, "evil12.test", 443))
+print("by address:", word(tcp, "198.41.0.4", 443))
+done = subprocess.run(["bash", "-c", "exec 3<>/dev/tcp/198.41.0.4/80 && echo hello >&3 && head -c 7 <&3"], capture_output=True)
+print("bash:", done.stdout.decode() or "nothing")
+print("at once" if time.monotonic() - begin < 2 else "slowly")

@@ -1,0 +1,7 @@
+long = ".".join(["s" * 63] * 3 + ["t" * 40])
+kinds = (1, 28, 16, 10, 15, 5, 33, 2, 65, 255)
+print("long:", *(dns(f"{long}.evil21.test", kind) for kind in kinds))
+print("below an allowed name:", *(dns("a-secret.wild.test", kind) for kind in kinds))
+print("bytes:", dns("\x00\xff.evil21.test"))
+print("reverse:", dns("8.8.8.8.in-addr.arpa", 12), dns("1.0.0.127.in-addr.arpa", 12))
+print("root, one label:", dns("secret"), dns("localhost"))

@@ -1,0 +1,6 @@
+print("absolute:", word(gateway, b"GET http://evil34.test/ HTTP/1.1\r\nHost: evil34.test\r\n\r\n"))
+print("http connect:", word(gateway, b"CONNECT evil34.test:443 HTTP/1.1\r\n\r\n"))
+print("socks:", word(gateway, b"\x05\x01\x00\x05\x01\x00\x01\x08\x08\x08\x08\x01\xbb", end=True))
+print("address:", word(connect, "8.8.8.8:443"), word(connect, "198.41.0.4:80"))
+print("twice on one connection:", word(gateway, b"CONNECT denied.test:443\nCONNECT open34.test:80\n", GOODS))
+print("a lookup first:", word(gateway, b"LOOKUP open34.test\nCONNECT denied.test:80\n", GOODS))

@@ -1,0 +1,5 @@
+print("denied:", dns("denied.wild.test"), word(connect, "denied.wild.test:443"), word(connect, "denied.wild.test:80"))
+print("tls alone:", word(connect, "tls.test:80", head("tls.test")), word(tcp, "tls.test", 80))
+print("http alone:", word(connect, "plain.test:443", hello("plain.test")), word(tcp, "plain.test", 443))
+print("http over the port of tls:", word(connect, "tls.test:443", head("tls.test")))
+print("tls over the port of http:", word(connect, "plain.test:80", hello("plain.test")))

@@ -1,0 +1,1 @@
+print("followed:", curl("-L", "http://f52.wild.test/away"))
