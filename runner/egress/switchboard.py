@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import ssl
 from collections.abc import Coroutine
 
-from runner.egress.addresses import Address, refusal
 from runner.egress.audit import Audit, Entry
 from runner.egress.client_hello import HelloError, More, server_name
-from runner.egress.dial import dial_first
 from runner.egress.http_guard import HttpGuard
 from runner.egress.inject import Injected, InjectingGuard
 from runner.egress.order import GatewayOrder
-from runner.egress.resolver import ResolveError
+from runner.egress.reach import Reach, Refused
 from runner.egress.rules import HTTP_PORT, Reason, canonical_name
 from runner.egress.tls_tunnel import TlsTunnel
 from runner.egress.tunnel import Tunnel, UploadMeter
@@ -24,12 +21,6 @@ from runner.egress.watch import Watch
 from runner.egress.wire import MAX_LINE, OK, Connect, Lookup, WireError, no_line, parse_line, ports_line
 from runner.model.destinations import TLS_PORT
 from runner.redact import Redactor
-
-OWN_SECONDS = 1.0
-
-
-class Refused(Exception):
-    """A connection is not made, or not carried on; the message is the audit's reason."""
 
 
 class ClientGone(Exception):
@@ -44,8 +35,7 @@ class Switchboard:
         self._audit = audit
         self._meter = meter
         self._watch = Watch()
-        self._own: frozenset[Address] = frozenset()
-        self._own_until = -1.0
+        self._reach = Reach(order)
         self._tunnels: set[Tunnel | TlsTunnel] = set()
         self._asking: set[asyncio.Task[None]] = set()
         self._all: set[asyncio.Task[None]] = set()
@@ -108,7 +98,8 @@ class Switchboard:
                 if len(line) >= MAX_LINE:
                     raise WireError("line-too-long")
                 if not feed:
-                    more = await loop.sock_recv(inside, MAX_LINE)
+                    async with asyncio.timeout(self._order.limits.opening if data else None):
+                        more = await loop.sock_recv(inside, MAX_LINE)
                     if not more:
                         return
                     data += more
@@ -119,8 +110,8 @@ class Switchboard:
                     return
                 await loop.sock_sendall(inside, self._looked_up(request))
                 await asyncio.sleep(0)  # nothing above waits while lines keep coming: others get their turn here
-        except WireError as error:
-            self._audit.note(Entry(kind="protocol", reason=str(error)))
+        except (WireError, TimeoutError) as error:
+            self._audit.note(Entry(kind="protocol", reason=str(error) or "line-not-ended"))
         except OSError:  # the sandbox's end has gone
             return
         finally:
@@ -150,7 +141,7 @@ class Switchboard:
         entry = Entry(kind="connect", name=request.name, port=request.port, reason="gateway-closed")
         begun = asyncio.get_running_loop().time()
         try:
-            allowed_as, upstream = await self._reach(request, entry, inside)
+            allowed_as, upstream = await self._connected(request, entry, inside)
             with upstream:
                 await self._carry(entry, inside, upstream, early)
             entry.verdict, entry.reason = "allowed", allowed_as
@@ -162,17 +153,15 @@ class Switchboard:
             entry.seconds = asyncio.get_running_loop().time() - begun
             self._audit.keep(entry)
 
-    async def _reach(self, request: Connect, entry: Entry, inside: socket.socket) -> tuple[str, socket.socket]:
+    async def _connected(self, request: Connect, entry: Entry, inside: socket.socket) -> tuple[str, socket.socket]:
         """Why it is allowed, and a connection to the server; the sandbox hears when there is none."""
         try:
             allowed_as = self._allowed(request, entry)
-            addresses = await self._checked(entry)
-            address, upstream = await self._dialled(addresses, TLS_PORT if self._injects(entry) else request.port)
+            upstream = await self._reach.connect(entry, TLS_PORT if self._injects(entry) else request.port)
         except Refused as refused:
             with contextlib.suppress(OSError):
                 await asyncio.get_running_loop().sock_sendall(inside, no_line(str(refused)))
             raise
-        entry.address = str(address)
         return allowed_as, upstream
 
     def _allowed(self, request: Connect, entry: Entry) -> str:
@@ -187,42 +176,6 @@ class Switchboard:
         if not self._meter.take(len(entry.name)):  # a name that is looked up is sent out too
             raise Refused("upload-limit")
         return decision.reason
-
-    async def _checked(self, entry: Entry) -> list[Address]:
-        """The addresses of a name, when every one of them may be dialled. Raises `Refused`.
-
-        One closed answer among open ones refuses the name: whoever mixes them is trying what gets through.
-        """
-        try:
-            addresses = await self._order.resolver.resolve(entry.name)
-            own = self._own_addresses()
-        except ResolveError as error:
-            raise Refused(str(error)) from error
-        except OSError as error:
-            raise Refused("own-addresses-unknown") from error
-        for address in addresses:
-            why = refusal(address, entry.name, private=self._order.private, own=own)
-            if why:
-                entry.address = str(address)
-                raise Refused(f"address: {why}")
-        return addresses[: self._order.limits.dialled]
-
-    def _own_addresses(self) -> frozenset[Address]:
-        """This host's addresses, at most a second old: to ask the kernel takes as long as the rest of a lookup."""
-        now = asyncio.get_running_loop().time()
-        if now > self._own_until:
-            self._own, self._own_until = self._order.own(), now + OWN_SECONDS
-        return self._own
-
-    async def _dialled(self, addresses: list[Address], port: int) -> tuple[Address, socket.socket]:
-        try:
-            async with asyncio.timeout(self._order.limits.connect):
-                return await dial_first(addresses, port, self._order.dial)
-        except TimeoutError:
-            raise Refused("connect-timed-out") from None
-        except OSError as error:
-            # By its number: asyncio's own text holds the address, which is for the audit and not for the sandbox.
-            raise Refused(f"connect-failed: {os.strerror(error.errno or 0)}") from error
 
     def _injects(self, entry: Entry) -> tuple[Injected, ...]:
         """The credentials that requests on this connection get; their host is never spoken to in the clear."""
@@ -260,8 +213,8 @@ class Switchboard:
         except (OSError, ssl.SSLError) as error:
             why = "certificate" if isinstance(error, ssl.SSLCertVerificationError) else "handshake"
             with contextlib.suppress(OSError):
-                await loop.sock_sendall(inside, no_line(f"tls: {why} of the server"))
-            raise Refused(f"tls: {why} of the server") from error
+                await loop.sock_sendall(inside, no_line(f"upstream: {why}"))
+            raise Refused(f"upstream: {why}") from error
         try:
             await loop.sock_sendall(inside, OK)
         except OSError:

@@ -41,6 +41,7 @@ REASONS: dict[str, Words] = {
     "too-many-connections": Words("too many connections at one time", _FLOODED),
     "malformed-line": Words("something inside spoke to the gateway directly, and not as the sandbox does"),
     "malformed-port": Words("something inside spoke to the gateway directly, and not as the sandbox does"),
+    "line-not-ended": Words("something inside spoke to the gateway directly, and not as the sandbox does"),
     "line-too-long": Words("something inside spoke to the gateway directly, and not as the sandbox does"),
 }
 """By the whole reason."""
@@ -50,6 +51,9 @@ BEGINNINGS: dict[str, Words] = {
     "address": Words("its address is not public", "`network.private` decides that, for what can be opened at all"),
     "connect-failed": Words("it is allowed, but could not be connected", _TRY_AGAIN, failed=True),
     "tls": Words("what was sent to port 443 is not TLS for that name", _OWN_NAME),
+    "upstream": Words(
+        "its server did not prove in TLS to be that host", "`extra_ca` decides whom to trust", failed=True
+    ),
     "http": Words("what was sent to port 80 is not HTTP for that name", _OWN_NAME),
     "internal-error": Words("a fault of Paddock itself", "please report it", failed=True),
 }

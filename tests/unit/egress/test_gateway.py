@@ -387,3 +387,11 @@ def test_one_runs_connections_are_capped_and_another_run_does_not_notice(echoes:
             works(modest)
         wait_for(lambda: greedy.gateway.active == 0)
         works(greedy)
+
+
+def test_a_line_that_is_never_ended_is_hung_up_and_recorded(tmp_path: Path) -> None:
+    with sandbox(tmp_path, "good.test:7000", limits=GatewayLimits(opening=0.2)) as inside:
+        with inside.connection() as end:
+            end.sendall(b"LOOKUP good.te")
+            assert end.recv(100) == b""
+        assert inside.record("", "protocol")["reason"] == "line-not-ended"

@@ -35,7 +35,7 @@ def test_every_reason_of_the_rules_has_a_sentence() -> None:
 
 def test_every_reason_that_the_gateway_writes_down_has_a_sentence() -> None:
     found = set()
-    for file in ("switchboard.py", "wire.py", "resolver.py"):
+    for file in ("switchboard.py", "reach.py", "wire.py", "resolver.py"):
         text = (EGRESS / file).read_text()
         found |= set(re.findall(r'(?:reason=|Refused\(|WireError\(|ResolveError\()f?"([a-z-]+)', text))
     assert {"malformed-line", "no-such-name", "connect-failed", "tls", "too-many-connections"} <= found
