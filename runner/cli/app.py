@@ -15,12 +15,14 @@ from runner.cli.options import (
     AgentOption,
     BaseOption,
     DirtyOption,
+    DoctorJson,
     EngineOption,
     EnvOption,
     ExpectOption,
     ImageOption,
     JsonOption,
     NameOption,
+    NetworkCheck,
     ObserveOption,
     PolicyOption,
     PromptFile,
@@ -29,6 +31,7 @@ from runner.cli.options import (
     StateDirOption,
     Words,
 )
+from runner.cli.reaching_commands import add_reaching
 from runner.cli.subcommands import image_app, policy_app
 from runner.errors import PaddockError, UsageError
 from runner.settings import leave_plugins_out
@@ -231,11 +234,11 @@ def merge(run_id: RunId) -> None:
 
 
 @app.command()
-def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
+def doctor(network: NetworkCheck = False, json: DoctorJson = False) -> None:
     """Look at engine, kernel, git and disk. Says what each finding means and what to do."""
     from runner.cli.doctor import run_doctor
 
-    raise typer.Exit(run_doctor(as_json=json))
+    raise typer.Exit(run_doctor(as_json=json, network=network))
 
 
 @app.command()
@@ -246,6 +249,9 @@ def recover(
     from runner.cli.recovering import recover_command
 
     raise typer.Exit(recover_command(run_id))
+
+
+add_reaching(app)
 
 
 def main() -> NoReturn:

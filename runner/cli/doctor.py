@@ -20,7 +20,7 @@ from runner.repo.git import git_version
 from runner.report.health import Finding, Level, advisories_for
 from runner.sandbox.docker_engine import DockerEngine
 from runner.sandbox.engine import EngineFacts
-from runner.settings import color_wanted, load_settings
+from runner.settings import color_wanted, home, load_settings
 
 MIB = 2**20
 OLDEST_ENGINE = (20, 10)
@@ -29,9 +29,12 @@ LITTLE_DISK = 5 * 1024 * MIB
 COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "red"}
 
 
-def run_doctor(*, as_json: bool) -> int:
-    """Print every finding; 0 when nothing failed, else 1."""
-    findings = list(examine(load_settings()))
+def run_doctor(*, as_json: bool, network: bool = False) -> int:
+    """Print every finding; 0 when nothing failed, else 1. With `network`, a sandbox tries the network too."""
+    settings = load_settings()
+    findings = list(examine(settings))
+    if network and not any(finding.level is Level.FAILED for finding in findings):
+        findings += examine_network(settings)
     if as_json:
         answer(json.dumps([finding.model_dump(mode="json") for finding in findings], indent=2))
     elif sys.stdout.isatty():
@@ -77,6 +80,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield from examine_engine(facts, settings.engine)
+
+
+def examine_network(settings: Settings) -> Iterator[Finding]:
+    """What a sandbox's first process finds of the network; asked only where a sandbox can be started."""
+    from runner.run.host import Host
+    from runner.run.network_check import check_network
+
+    engine = DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say)
+    yield from check_network(Host(settings=settings, engine=engine, home=home()))
 
 
 def examine_git() -> Iterator[Finding]:

@@ -31,6 +31,8 @@ ObserveOption = Annotated[
     bool, typer.Option("--observe", help="Open the network, and tell what the policy would have denied.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result document on stdout, and nothing else.")]
+NetworkCheck = Annotated[bool, typer.Option("--network", help="Also let a throw-away sandbox try the network.")]
+DoctorJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 RunId = Annotated[
     str, typer.Argument(metavar="ID", help="A run: its id, a unique beginning of it, its name, or `last`.")
 ]

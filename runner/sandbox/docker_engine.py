@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ from runner.errors import ContainerGoneError, EngineError, UnenforceableError
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, SandboxSpec
 from runner.sandbox.docker_args import create_request, differences
 from runner.sandbox.docker_errors import translated
+from runner.sandbox.docker_exec import DockerInside, start_exec
+from runner.sandbox.docker_streams import frames, hang_up, read_some
 from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Usage
 from runner.sandbox.images import ImageStore
 
 API_TIMEOUT = 60
-HEADER = 8
-PIECE = 64 * 1024
 _LIMIT_FLAGS = {"memory": "MemoryLimit", "swap": "SwapLimit", "cpus": "CPUCfsQuota", "pids": "PidsLimit"}
 
 
@@ -135,7 +135,7 @@ class DockerBox:
             self._stream = self._client.attach_socket(self.id, params={"stdout": 1, "stderr": 1, "stream": 1})
         # A silent agent is not a broken connection: the idle limit is the watchdog's.
         self._stream._sock.settimeout(None)
-        return _frames(self._stream)
+        return _attached(self._stream)
 
     def start(self) -> None:
         """See `Box.start`."""
@@ -178,6 +178,10 @@ class DockerBox:
             rows = self._client.containers(all=True, size=True, filters={"id": self.id})
         return int(rows[0].get("SizeRw") or 0) if rows else 0
 
+    def exec(self, argv: Sequence[str], environment: Mapping[str, str], *, terminal: bool = False) -> DockerInside:
+        """See `Box.exec`."""
+        return start_exec(self._client, self.id, argv, environment, terminal=terminal)
+
     def hang_up(self) -> None:
         """See `Box.hang_up`."""
         if self._stream is not None and not self._stream.closed:
@@ -187,7 +191,7 @@ class DockerBox:
     def close(self) -> None:
         """See `Box.close`."""
         if self._stream is not None:
-            _hang_up(self._stream)
+            hang_up(self._stream)
         with contextlib.suppress(ContainerGoneError), translated("remove the container"):
             self._remove()
 
@@ -213,38 +217,9 @@ def _timed_out(error: BaseException) -> bool:
     return isinstance(error, requests.exceptions.ReadTimeout) or "Read timed out" in str(error)
 
 
-def _frames(stream: Any) -> Iterator[Output]:
-    """The multiplexed stream of the attach call: a header of 8 bytes, then the payload; in pieces of at most 64 KiB."""
-    while not stream.closed and len(header := _exactly(stream, HEADER)) == HEADER:
-        left = int.from_bytes(header[4:], "big")
-        while left and (data := _read(stream, min(left, PIECE))):
-            left -= len(data)
-            yield Output(header[0], data)
-    _hang_up(stream)
-
-
-def _hang_up(stream: Any) -> None:
-    """Close an attached stream for good: closing the file alone would leave the SDK's connection open."""
-    if not stream.closed:
-        connection = stream._sock
-        stream._response.close()
-        stream.close()
-        connection.close()
-
-
-def _read(stream: Any, size: int) -> bytes:
-    """What came; nothing when the connection has gone, as it does with an engine that restarts."""
-    try:
-        return b"" if stream.closed else stream.read(size) or b""
-    except (OSError, ValueError):
-        return b""
-
-
-def _exactly(stream: Any, size: int) -> bytes:
-    data = b""
-    while len(data) < size and (piece := _read(stream, size - len(data))):
-        data += piece
-    return data
+def _attached(stream: Any) -> Iterator[Output]:
+    yield from frames(partial(read_some, stream))
+    hang_up(stream)
 
 
 def _facts(info: dict[str, Any], version: dict[str, Any]) -> EngineFacts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from runner.model.base import Record
@@ -86,6 +86,28 @@ class Found(Record):
     running: bool
 
 
+class Inside(Protocol):
+    """A program that was started beside the agent. `close` is called once by whoever started it."""
+
+    def output(self) -> Iterator[Output]:
+        """What it prints, from its start on; with a terminal, all of it as stream 1. Ends when it has ended."""
+
+    def write(self, data: bytes) -> None:
+        """Give it input; waits as long as it does not read. Raises `ContainerGoneError` when it has ended."""
+
+    def end_input(self) -> None:
+        """Give it the end of its input."""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Set its terminal's size. No error when it has ended."""
+
+    def exit_code(self) -> int:
+        """How it ended; ask once the output has ended. Raises `ContainerGoneError` when its container has gone."""
+
+    def close(self) -> None:
+        """Hang up: its input ends, its output is read no more. From any thread."""
+
+
 class Box(Protocol):
     """One container. `close` removes it and is called exactly once by whoever created it."""
 
@@ -113,6 +135,12 @@ class Box(Protocol):
 
     def written(self) -> int:
         """Bytes in the writable layer."""
+
+    def exec(self, argv: Sequence[str], environment: Mapping[str, str], *, terminal: bool = False) -> Inside:
+        """Start a program in a container that runs, as the same user, in the same directory, with the same privileges.
+
+        `environment` is added to the container's own. Raises `ContainerGoneError` when the container does not run.
+        """
 
     def hang_up(self) -> None:
         """End the output for whoever reads it, whatever the engine does. From any thread."""

@@ -11,13 +11,14 @@ import os
 import queue
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import ContainerGoneError, EngineError, ImageError
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, Role, SandboxSpec
 from runner.plan import CONTROL_SOCKET
 from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Usage
+from runner.sandbox.fake_exec import Beside, FakeInside
 from runner.sandbox.fake_proof import fake_proof
 
 GIB = 2**30
@@ -57,6 +58,8 @@ class FakeEngine:
         self, programs: Mapping[str, Program], *, facts: EngineFacts = FACTS, images: tuple[str, ...] = ("base",)
     ) -> None:
         self.programs = dict(programs)
+        self.beside: dict[str, Beside] = {}
+        """What `Box.exec` starts, by the first word of an argv."""
         self.boxes: dict[str, FakeBox] = {}
         self._facts = facts
         self._images = images
@@ -67,13 +70,15 @@ class FakeEngine:
         return self._facts
 
     def image(self, name: str) -> ImageFacts:
-        """See `Engine.image`."""
+        """See `Engine.image`. An id is as good as a name."""
+        name = name.removeprefix("sha256:")
         if name and name not in self._images:
             raise ImageError(f"There is no such image: {name}")
         return ImageFacts(ref=ImageRef(name=name or "base", id=f"sha256:{name or 'base'}"))
 
-    def registries(self, image: ImageRef) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 - the same for all
-        """See `Engine.registries`."""
+    def registries(self, image: ImageRef) -> Mapping[str, tuple[str, ...]]:
+        """See `Engine.registries`. The same for all images that there are."""
+        self.image(image.name)
         return {"python": ("mirror.test",), "npm": (), "debian": (), "rust": (), "go": ()}
 
     def create(self, spec: SandboxSpec, secrets: Mapping[str, str]) -> FakeBox:
@@ -211,6 +216,13 @@ class FakeBox:
     def written(self) -> int:
         """See `Box.written`."""
         return 0
+
+    def exec(self, argv: Sequence[str], environment: Mapping[str, str], *, terminal: bool = False) -> FakeInside:
+        """See `Box.exec`."""
+        if not self.running:
+            raise ContainerGoneError(f"Docker could not start a program in the container: {self.id} does not run")
+        variables = {**self.environment, **environment}
+        return FakeInside(self._engine.beside.get(argv[0]), argv, variables, terminal=terminal, ended=self._ended)
 
     def hang_up(self) -> None:
         """See `Box.hang_up`."""

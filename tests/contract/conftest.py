@@ -25,7 +25,7 @@ from runner.sandbox.docker_engine import DockerEngine
 from runner.sandbox.engine import Box, Engine
 from runner.sandbox.fake import FakeEngine
 from runner.settings import load_settings
-from tests.contract.programs import FOLDER, SHARED, fake_programs, write_scripts
+from tests.contract.programs import FOLDER, SHARED, fake_beside, fake_programs, write_scripts
 
 MIB = 2**20
 UID = os.geteuid() or 1000
@@ -105,7 +105,9 @@ class Bench:
 def bench(request: pytest.FixtureRequest, tmp_path: Path, state_dir: Path) -> Iterator[Bench]:
     """The bench, once with each engine."""
     if request.param == "fake":
-        bench = Bench(FakeEngine(fake_programs()), tmp_path)
+        fake = FakeEngine(fake_programs())
+        fake.beside = dict(fake_beside())
+        bench = Bench(fake, tmp_path)
         yield bench
         bench.close()
         return

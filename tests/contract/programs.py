@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.sandbox.fake import FakeBox
+from runner.sandbox.fake_exec import FakeInside
 
 LINES = 400_000
 """How many lines a flood prints on each stream: about 2.7 MB."""
@@ -112,14 +113,58 @@ PROGRAMS: dict[str, Scripted] = {
 }
 
 
+class Beside(NamedTuple):
+    """A program that is started beside another, written down twice."""
+
+    shell: str
+    fake: Callable[[FakeInside], int]
+
+
+def _echo(inside: FakeInside) -> int:
+    while data := inside.read():
+        inside.print(data)
+    return 0
+
+
+def _beside_both(inside: FakeInside) -> int:
+    inside.print(b"to the first\n")
+    inside.print(b"to the second\n", 2)
+    return 7
+
+
+def _beside_binary(inside: FakeInside) -> int:
+    inside.print(EVERY_BYTE)
+    return 0
+
+
+def _beside_environment(inside: FakeInside) -> int:
+    inside.print("".join(f"{inside.environment.get(name)}\n" for name in inside.argv[1:]).encode())
+    return 0
+
+
+BESIDE: dict[str, Beside] = {
+    "beside-echo": Beside("exec cat", _echo),
+    "beside-both": Beside("echo to the first; echo to the second >&2; exit 7", _beside_both),
+    "beside-binary": Beside(PROGRAMS["binary"].shell, _beside_binary),
+    "beside-environment": Beside('printenv "$@"', _beside_environment),
+}
+
+
 def write_scripts(folder: Path) -> None:
     """The shell forms as executable files."""
-    for name, program in PROGRAMS.items():
+    shells = {name: program.shell for name, program in PROGRAMS.items()}
+    shells |= {name: program.shell for name, program in BESIDE.items()}
+    for name, shell in shells.items():
         path = folder / name
-        path.write_text(f"#!/bin/sh\n{program.shell}\n")
+        path.write_text(f"#!/bin/sh\n{shell}\n")
         path.chmod(0o755)
 
 
 def fake_programs() -> dict[str, Callable[[FakeBox], int]]:
     """The Python forms, by the words that start them."""
     return {f"{FOLDER}/{name}": program.fake for name, program in PROGRAMS.items()}
+
+
+def fake_beside() -> dict[str, Callable[[FakeInside], int]]:
+    """What is started beside others, likewise."""
+    return {f"{FOLDER}/{name}": program.fake for name, program in BESIDE.items()}
