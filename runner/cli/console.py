@@ -15,7 +15,7 @@ from runner.report.summary import headline, summary_lines
 
 ENDED = {
     Phase.WORKSPACE: "workspace ready",
-    Phase.SANDBOX: "sandbox proved: no network, no capabilities, every limit held",
+    Phase.SANDBOX: "sandbox proved: no network interface, no capabilities, every limit held",
     Phase.COLLECT: "work collected",
     Phase.GATES: "gates have had their look",
 }
