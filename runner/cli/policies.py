@@ -49,18 +49,27 @@ def explain_policy(name: str, *, image: str = "") -> None:
     network = loaded.policy.network
     if groups_in(network):
         answer()
-        groups = {**shipped_groups(), **(registries_of(image) if image else {})}
-        for line in table(HEADER, group_cells(network, groups, REGISTRY_GROUPS)):
+        found, left_out = registries_of(image) if image else ({}, {})
+        for line in table(HEADER, group_cells(network, {**shipped_groups(), **found}, REGISTRY_GROUPS)):
             answer(line)
+        for group in groups_in(network):
+            for why in left_out.get(group, ()):
+                answer(f"@{group} leaves out what the image names: {why}.")
 
 
-def registries_of(image: str) -> Mapping[str, tuple[str, ...]]:
-    """What the image's tools are set to use; `base` is the shipped one. Raises `ImageError`."""
+def registries_of(image: str) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+    """What the image's tools are set to use, and why some of it is left out; `base` is the shipped image.
+
+    Raises `ImageError`.
+    """
     from runner.sandbox.docker_engine import DockerEngine
+    from runner.sandbox.registries import remembered
 
     settings = load_settings()
     engine = DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say)
-    return engine.registries(engine.image("" if image == "base" else image).ref)
+    ref = engine.image("" if image == "base" else image).ref
+    found, record = engine.registries(ref), remembered(ref, settings.state_dir)
+    return found, record.left_out if record else {}
 
 
 def print_schema(*, result: bool) -> None:

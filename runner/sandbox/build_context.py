@@ -21,14 +21,17 @@ class ContextFile(NamedTuple):
     data: bytes
 
 
-def read_context(folder: Path, extra_roots: Sequence[Path]) -> tuple[ContextFile, ...]:
-    """Every regular file of `folder`, and the roots under `extra-roots/`, sorted by path. Links are not followed."""
+def read_context(folder: Path, extra_roots: Sequence[Path], shared: Sequence[Path] = ()) -> tuple[ContextFile, ...]:
+    """Every regular file of `folder`, the roots under `extra-roots/` and the `shared` files, sorted by path.
+
+    Links are not followed.
+    """
     files = {
         path.relative_to(folder).as_posix(): path
         for path in folder.rglob("*")
         if path.is_file() and not path.is_symlink()
     }
-    files |= {f"{ROOTS_FOLDER}/{root.name}": root for root in extra_roots}
+    files |= {f"{ROOTS_FOLDER}/{root.name}": root for root in extra_roots} | {path.name: path for path in shared}
     return tuple(
         ContextFile(name, 0o755 if path.stat().st_mode & 0o100 else 0o644, path.read_bytes())
         for name, path in sorted(files.items())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -14,18 +13,21 @@ from pathlib import Path
 from docker import APIClient
 from docker.errors import ImageNotFound
 
-from runner.errors import ImageError, StoreError
+from runner.errors import ImageError
 from runner.escape import escape_text
 from runner.model.base import Record
 from runner.model.spec import ImageRef
-from runner.sandbox.build_context import content_digest, context_archive, read_context
+from runner.sandbox.build_context import ContextFile, content_digest, context_archive, read_context
 from runner.sandbox.debian_base import DebianBase, Progress, is_present, pull
 from runner.sandbox.image_errors import checked, image_door
+from runner.sandbox.locks import sole
 from runner.shipped import shipped
 
 IMAGE_LABEL = "paddock.image"
 BASE_LABEL = "paddock.base"
 BASE_ID_LABEL = "paddock.base.id"
+SHARED = {"wrap": ("base/find-registries",)}
+"""Files of other images' folders, by the image that is built with them too."""
 HOST_ROOTS = Path("/usr/local/share/ca-certificates")
 STEP_WIDTH = 100
 BUILD_SILENCE_SECONDS = 600
@@ -36,6 +38,9 @@ _NAME = re.compile(
     r"[a-z0-9][a-z0-9._:/-]{0,254}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?",
     re.ASCII,
 )
+_ASIDE = re.compile(r"\s*--->|Removing intermediate container")
+"""What the engine itself says between the lines of a build."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ID = re.compile(r"(sha256:)?[0-9a-f]{12,64}", re.ASCII)
 
 
@@ -68,7 +73,13 @@ def readable_roots(progress: Progress) -> tuple[Path, ...]:
 
 def content_tag(folder: Path, base: str, extra_roots: Sequence[Path]) -> str:
     """`paddock/FOLDER:<12 hex>`: changes with any file's name, mode or bytes, with the base and with the roots."""
-    return f"paddock/{folder.name}:{content_digest(read_context(folder, extra_roots), base)}"
+    return f"paddock/{folder.name}:{content_digest(build_files(folder, extra_roots), base)}"
+
+
+def build_files(folder: Path, extra_roots: Sequence[Path]) -> tuple[ContextFile, ...]:
+    """All that a shipped image is built from: its folder, the roots, and what it shares with another one."""
+    shared = [folder.parent / name for name in SHARED.get(folder.name, ())]
+    return read_context(folder, extra_roots, shared)
 
 
 class ImageStore:
@@ -125,7 +136,10 @@ class ImageStore:
         with self._sole_builder("wrap"):
             if not is_present(self._client, tag):
                 self._progress(f"Building {tag} from {image.name}")
-                self._send(folder, tag, image.name)
+                try:
+                    self._send(folder, tag, image.name)
+                except ImageError as error:
+                    raise _no_python(image.name, error) from error
         return self._inspect(tag)
 
     def list(self) -> tuple[ImageSummary, ...]:
@@ -156,7 +170,7 @@ class ImageStore:
 
     def _send(self, folder: Path, tag: str, base: str) -> None:
         labels = {IMAGE_LABEL: folder.name, BASE_LABEL: base, BASE_ID_LABEL: self._inspect(base).id}
-        archive = context_archive(read_context(folder, self._extra_roots))
+        archive = context_archive(build_files(folder, self._extra_roots))
         tail: deque[str] = deque(maxlen=8)
         with image_door(f"build {tag}"):
             steps = self._client.build(
@@ -171,9 +185,10 @@ class ImageStore:
                 timeout=BUILD_SILENCE_SECONDS,
             )
             for said in steps:
-                message = checked(said, f"build {tag}", hint=f"It said last: {escape_text(' / '.join(tail))}")
+                message = checked(said, f"build {tag}", hint=f"It said last: {' / '.join(tail)}")
                 for line in filter(str.strip, str(message.get("stream", "")).splitlines()):
-                    tail.append(line.strip())
+                    if not _ASIDE.match(line):
+                        tail.append(escape_text(_COLOUR.sub("", line.strip()))[:STEP_WIDTH])
                     if line.startswith("Step "):
                         self._progress(" ".join(line.split())[:STEP_WIDTH])
 
@@ -207,22 +222,15 @@ class ImageStore:
             raise ImageError(f"There is no shipped image {escape_text(name)!r}.", hint=hint)
         return folder
 
-    @contextmanager
-    def _sole_builder(self, name: str) -> Iterator[None]:
+    def _sole_builder(self, name: str) -> AbstractContextManager[None]:
         """Hold the machine's lock on building `name`; says so when somebody else has it."""
-        try:
-            locks = self._state_dir / "locks"
-            locks.mkdir(parents=True, exist_ok=True)
-            lock = (locks / f"image-{name}").open("w")
-        except OSError as error:
-            raise StoreError(f"{self._state_dir} cannot be written: {error.strerror}") from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._progress(f"Waiting for another build of the image {name}")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        waiting = f"Waiting for another build of the image {name}"
+        return sole(self._state_dir, f"image-{name}", lambda: self._progress(waiting))
+
+
+def _no_python(name: str, error: ImageError) -> ImageError:
+    advice = f"Add python3 (3.9 or newer) in a Dockerfile of your own that begins with: FROM {name}"
+    return ImageError(f"python3 could not be added to {name}. {error.message}", hint=f"{error.hint}\n{advice}".strip())
 
 
 def _summary(image: dict[str, object], tag: str) -> ImageSummary:

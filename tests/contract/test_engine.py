@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from runner.errors import ContainerGoneError, EngineError, ImageError
+from runner.model.destinations import parse_destination
 from runner.model.spec import ImageRef
 from runner.sandbox.control import listen
 from runner.sandbox.engine import Box, Exit, Found, Output
@@ -310,6 +311,20 @@ def test_an_unknown_image_is_an_image_error(bench: Bench) -> None:
     # Nothing listens on that port of this machine: the engine says so at once.
     with pytest.raises(ImageError):
         bench.engine.image("localhost:1/nobody/nothing:here")
+
+
+def test_an_image_says_which_registries_its_tools_use_in_plain_names(bench: Bench) -> None:
+    found = bench.engine.registries(bench.engine.image("").ref)
+    assert set(found) == {"python", "npm", "debian", "rust", "go"}
+    assert found["python"]
+    assert [parse_destination(entry).kind for entries in found.values() for entry in entries] == ["name"] * sum(
+        map(len, found.values())
+    )
+
+
+def test_an_image_that_is_not_there_cannot_be_asked_for_its_registries(bench: Bench) -> None:
+    with pytest.raises(ImageError):
+        bench.engine.registries(ImageRef(name="gone", id="sha256:" + "0" * 64))
 
 
 def test_an_image_that_went_away_is_an_image_error_at_creation(bench: Bench) -> None:

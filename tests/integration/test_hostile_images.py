@@ -97,6 +97,17 @@ def images(client: APIClient, base: str) -> Iterator[dict[str, str]]:
         "mirrored": build(
             client, f"FROM {base}\nUSER 0\nRUN printf '[global]\\nindex-url=http://mirror.test/x\\n' >/etc/pip.conf\n"
         ),
+        "credentials": build(
+            client,
+            f"FROM {base}\nUSER 0\n"
+            "RUN printf '[global]\\nindex-url=https://joe:s3cret@mirror.test/x\\n' >/etc/pip.conf\n",
+        ),
+        "hanging": build(
+            client,
+            f"FROM {base}\nUSER 0\nENV PIP_INDEX_URL=http://mirror.test/x\n"
+            "RUN printf '#!/bin/sh\\nsleep 1000\\n' >/usr/local/bin/npm && chmod 755 /usr/local/bin/npm\n",
+        ),
+        "no-manager": build(client, f"FROM {base}\nUSER 0\nRUN rm -f /usr/bin/python3* /usr/bin/apt-get\n"),
         "flooding": build(client, f"FROM {base}\nUSER 0\n{in_place_of_python(FLOOD)}"),
         "lying": build(client, f"FROM {base}\nUSER 0\n{in_place_of_python(LIE)}"),
         "empty": build(client, "FROM scratch\nCOPY Dockerfile /\n"),
@@ -163,7 +174,26 @@ def test_a_mirror_that_an_image_is_set_to_is_what_its_group_stands_for_and_nothi
 def test_an_image_that_lies_about_its_registries_adds_plain_names_alone(
     paddock: Paddock, images: dict[str, str]
 ) -> None:
-    assert explained(paddock, images["lying"]).split() == ["@python", "one.test"]
+    group, *left_out = explained(paddock, images["lying"]).splitlines()
+    assert group.split() == ["@python", "one.test"]
+    assert [line.split('"')[1] for line in left_out] == ["*.test", "10.0.0.1"]
+
+
+def test_no_password_of_a_registry_is_kept_or_shown(paddock: Paddock, images: dict[str, str]) -> None:
+    assert explained(paddock, images["credentials"]).split() == ["@python", "mirror.test"]
+    assert not [path for path in paddock.state.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+
+
+def test_a_tool_that_never_ends_is_left_out_and_the_others_are_not(paddock: Paddock, images: dict[str, str]) -> None:
+    assert explained(paddock, images["hanging"]).split() == ["@python", "mirror.test:80"]
+
+
+def test_a_group_asked_from_an_image_without_python_says_how_to_add_it(
+    paddock: Paddock, repository: Path, images: dict[str, str]
+) -> None:
+    done = paddock("run", repository, "--json", "--policy", "python", "--image", images["no-python"], "--", "true")
+    assert (done.code, done.document["outcome"]) == (30, "refused"), done.err
+    assert f"paddock image wrap {images['no-python']}" in done.document["reason"]
 
 
 def test_an_image_that_floods_the_search_is_refused(paddock: Paddock, images: dict[str, str]) -> None:
@@ -183,3 +213,30 @@ def test_a_wrapped_image_runs_and_is_built_once(
         assert paddock.run(repository, "command -v python3", "--image", tag)["outcome"] == "no-changes"
     finally:
         assert paddock("image", "rm", tag).code == 0
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [("empty", "no such file"), ("no-manager", "There is no apt-get, apk, microdnf, dnf or zypper in this image.")],
+)
+def test_an_image_that_cannot_be_wrapped_says_why_and_what_to_do(
+    image: str, why: str, paddock: Paddock, images: dict[str, str]
+) -> None:
+    done = paddock("image", "wrap", images[image])
+    assert done.code == 40
+    assert f"python3 could not be added to {images[image]}" in done.err
+    assert why in done.err
+    assert f"begins with: FROM {images[image]}" in done.err
+
+
+def test_a_wrapped_image_that_has_pip_knows_where_its_index_keeps_files(
+    paddock: Paddock, client: APIClient, base: str
+) -> None:
+    plain = build(client, f"FROM {base}\nUSER 0\nRUN rm /usr/local/share/paddock/registries.json\n")
+    tag = ""
+    try:
+        tag = paddock("image", "wrap", plain).out.strip()
+        assert explained(paddock, tag) == explained(paddock, base)
+    finally:
+        for image in (tag, plain):
+            client.remove_image(image, force=True)
