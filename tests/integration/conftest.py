@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 from docker import APIClient
 
 from tests.integration.cli import Paddock
+from tests.integration.injection_kit import Desk
 from tests.integration.library import Library
 from tests.integration.programs_kit import Bench, programs_image
 from tests.unit.repo.sources import make_repository
@@ -48,3 +50,13 @@ def bench(
 ) -> Bench:
     """A repository, a town of servers, and an image with programs that go there."""
     return Bench(library, tmp_path, programs_image(docker_client, tmp_path_factory.getbasetemp().parent, state_dir))
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def desk(library: Library, tmp_path: Path, authority: trustme.CA) -> Desk:
+    return Desk(library, tmp_path, authority)
