@@ -63,6 +63,8 @@ class ChunkedBody:
         self._left = 0
         self._line = b""
         self._trailers = 0
+        self.content: list[tuple[int, int]] = []
+        """Where the content lies in what was taken last, without the lines around it."""
 
     @property
     def ended(self) -> bool:
@@ -70,9 +72,11 @@ class ChunkedBody:
 
     def take(self, data: bytes) -> int:
         at = 0
+        self.content = []
         while at < len(data) and not self.ended:
             if self._part is _Part.DATA:
                 taken = min(self._left, len(data) - at)
+                self.content.append((at, at + taken))
                 self._left -= taken
                 at += taken
                 if self._left == 0:

@@ -12,7 +12,9 @@ _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |\r\n)")
 _MAX_ANSWER = 64 * 1024
 
 
-class _State(Enum):
+class State(Enum):
+    """What the client's next bytes are."""
+
     HEAD = "head"
     BODY = "body"
     ASKED = "asked"
@@ -30,7 +32,7 @@ class HttpGuard:
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
-        self._state = _State.HEAD
+        self._state = State.HEAD
         self._held = b""
         self._body: Body = body_of(0)
         self._requests = 0
@@ -39,22 +41,22 @@ class HttpGuard:
     @property
     def within_head(self) -> bool:
         """Whether a request has begun whose head has not ended: a client may not take its time with that."""
-        return self._state is _State.HEAD and bool(self._held)
+        return self._state is State.HEAD and bool(self._held)
 
     def outgoing(self, data: bytes) -> bytes:
         """What of the client's bytes, held and new, may go to the server. Raises `HeadError`."""
-        if self._state is _State.OPEN:
+        if self._state is State.OPEN:
             return data
         out = []
         data, self._held = self._held + data, b""
         while data:
-            if self._state is _State.ASKED:
+            if self._state is State.ASKED:
                 raise HeadError("bytes before the websocket was answered")
-            if self._state is _State.BODY:
+            if self._state is State.BODY:
                 taken = self._body.take(data)
                 out.append(data[:taken])
                 data = data[taken:]
-                self._state = _State.HEAD if self._body.ended else _State.BODY
+                self._state = State.HEAD if self._body.ended else State.BODY
                 continue
             head = parse_head(data)
             if head is None:
@@ -69,7 +71,7 @@ class HttpGuard:
         if head.asks_for_websocket:
             if self._requests > 1:
                 raise HeadError("a websocket asked for by a later request")
-            self._state = _State.ASKED
+            self._state = State.ASKED
         else:
             self._follow(body_of(head.body))
         return head.passed_on()
@@ -81,11 +83,11 @@ class HttpGuard:
 
     def _follow(self, body: Body) -> None:
         self._body = body
-        self._state = _State.HEAD if body.ended else _State.BODY
+        self._state = State.HEAD if body.ended else State.BODY
 
     def incoming(self, data: bytes) -> None:
         """Look at the server's bytes, which all go to the client. Raises `HeadError` when they answer no HTTP."""
-        if self._state is not _State.ASKED:
+        if self._state is not State.ASKED:
             return
         self._answer += data
         while (end := self._answer.find(b"\r\n\r\n")) >= 0:
@@ -94,10 +96,10 @@ class HttpGuard:
                 break
             status = int(match[1])
             if status == 101:
-                self._state, self._answer = _State.OPEN, b""
+                self._state, self._answer = State.OPEN, b""
                 return
             if status >= 200:
-                self._state, self._answer = _State.HEAD, b""
+                self._state, self._answer = State.HEAD, b""
                 return
             self._answer = self._answer[end + 4 :]  # an interim answer: another one follows
         else:

@@ -86,7 +86,7 @@ def parse_head(data: bytes) -> Head | None:
         raise HeadError("request head too long")
     request, *lines = data[:end].split(b"\r\n")
     method, target, version = _request_line(request)
-    headers = _headers(lines)
+    headers = parse_headers(lines)
     host, port = _host(headers)
     head = Head(method=method, target=target, version=version, host=host, port=port, headers=headers, size=end + 4)
     _refuse_ambiguous_length(head)
@@ -121,7 +121,8 @@ def _request_line(line: bytes) -> tuple[str, str, Literal["HTTP/1.1", "HTTP/1.0"
     return method.decode("ascii"), target.decode("latin-1"), version
 
 
-def _headers(lines: list[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+def parse_headers(lines: list[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    """Names and trimmed values. Raises `HeadError`, also for a line that goes on with the one before."""
     if len(lines) > MAX_HEADERS:
         raise HeadError("too many headers")
     found = []

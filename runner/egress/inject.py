@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from runner.egress.http_body import body_of
-from runner.egress.http_guard import HttpGuard
+from runner.egress.http_guard import HttpGuard, State
 from runner.egress.http_head import Head, HeadError
+from runner.egress.inject_answer import Answers
+from runner.egress.spellings import spellings
+from runner.redact import MIN_LENGTH
 
 CREDENTIALS = re.compile(
-    rb"authorization|cookie|.*(api|auth|access|private|subscription|session|security)[-_]?(key|token).*"
-    rb"|.*-(token|secret|signature|credential|credentials)|x-amz-.*|x-goog-.*|dpop",
+    rb"cookie2?|dpop|token|secret|password|.*authorization|(.*-)?auth|(.*-)?authentication|x-amz-.*|x-goog-.*"
+    rb"|x-jfrog-art-api|x-functions-key"
+    rb"|.*(api|auth|access|private|subscription|session|security)-?(key|token).*"
+    rb"|.*-(token|secret|signature|password|credentials?)",
     re.IGNORECASE,
 )
 """Headers that carry credentials, by their names: of what a sandbox sends none reaches an injected host."""
-_REPLACED = frozenset({b"accept-encoding", b"te", b"trailer"})
-"""An answer must not be compressed, or a credential that it repeats could not be seen; a request has no trailers."""
+_REPLACED = frozenset(b"host connection keep-alive accept-encoding te trailer range if-range".split())
+"""Headers that are ours to say. An answer is neither compressed nor a part: a credential in it could not be seen."""
+_PLAIN_NAME = re.compile(rb"[A-Za-z0-9-]+")
+"""Servers take other signs in a name for a hyphen (`X_Api_Key`, CGI), so that a header could pass for another."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]* \S")
 
 
@@ -30,7 +39,11 @@ class Injected:
     value: str = field(repr=False)
     """The whole value of the header."""
     secret: str = field(repr=False)
-    """The part that is masked in answers."""
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """What must not be seen of it in any answer or log: the secret and its parts, in every usual spelling."""
+        return tuple(dict.fromkeys(form for part in _parts(self.secret) for form in spellings(part)))
 
 
 def injected(host: str, header: str, secret: str) -> Injected:
@@ -39,26 +52,49 @@ def injected(host: str, header: str, secret: str) -> Injected:
     return Injected(host=host, header=header, value=f"Bearer {secret}" if bearer else secret, secret=secret)
 
 
+def _parts(secret: str) -> list[str]:
+    """The secret, without its scheme too where it names one, and what HTTP Basic packs into one word."""
+    if not _SCHEME.match(secret):
+        return [secret]
+    scheme, _, word = secret.partition(" ")
+    parts = [secret, word.strip()]
+    if scheme.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            pair = base64.b64decode(word, validate=True).decode()
+            parts += [pair, pair.partition(":")[2]]
+    return [part for part in parts if len(part) >= MIN_LENGTH]
+
+
 class InjectingGuard(HttpGuard):
-    """An `HttpGuard` whose requests leave with the credentials of `host` and with no others."""
+    """An `HttpGuard` whose requests leave with the credentials of `host` and with no others.
+
+    Its `answers` are what comes back.
+    """
 
     def __init__(self, host: str, port: int, credentials: Iterable[Injected]) -> None:
         super().__init__(host, port)
+        credentials = tuple(credentials)
         self._added = tuple((each.header.encode(), each.value.encode()) for each in credentials)
+        self._ours = _REPLACED | {header for header, _ in self._added}
+        self.answers = Answers(form for each in credentials for form in each.hidden)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a request has begun and not ended."""
+        return self.within_head or self._state is State.BODY
 
     def _accept(self, head: Head) -> bytes:
         self._check_host(head)
         if head.asks_for_websocket:
             raise HeadError("a websocket to a host whose requests are given a credential")
         self._follow(body_of(head.body, trailers=False))
-        kept = [(name, value) for name, value in head.headers if not self._is_ours(name)]
-        ours = [(b"accept-encoding", b"identity"), *self._added]
-        return head.model_copy(update={"headers": (*kept, *ours)}).passed_on()
+        self.answers.asked(head.method)
+        kept = [(name, value) for name, value in head.headers if self._is_harmless(name)]
+        ours = [(b"host", self._host.encode()), (b"accept-encoding", b"identity"), *self._added]
+        if b"close" in {word.strip() for word in b",".join(head.values("connection")).lower().split(b",")}:
+            ours.append((b"connection", b"close"))
+        return head.model_copy(update={"headers": (*ours, *kept)}).passed_on()
 
-    def _is_ours(self, name: bytes) -> bool:
+    def _is_harmless(self, name: bytes) -> bool:
         small = name.lower()
-        return (
-            small in _REPLACED
-            or CREDENTIALS.fullmatch(small) is not None
-            or any(small == header for header, _ in self._added)
-        )
+        return bool(_PLAIN_NAME.fullmatch(small)) and small not in self._ours and not CREDENTIALS.fullmatch(small)

@@ -20,7 +20,6 @@ from runner.egress.tunnel import Tunnel, UploadMeter
 from runner.egress.watch import Watch
 from runner.egress.wire import MAX_LINE, OK, Connect, Lookup, WireError, no_line, parse_line, ports_line
 from runner.model.destinations import TLS_PORT
-from runner.redact import Redactor
 
 
 class ClientGone(Exception):
@@ -203,8 +202,7 @@ class Switchboard:
         early: bytes,
         credentials: tuple[Injected, ...],
     ) -> None:
-        redactor = Redactor([each.secret for each in credentials], same_length=True)
-        tunnel = TlsTunnel(self._meter, InjectingGuard(entry.name, HTTP_PORT, credentials), redactor)
+        tunnel = TlsTunnel(self._meter, InjectingGuard(entry.name, HTTP_PORT, credentials))
         loop = asyncio.get_running_loop()
         try:
             if self._order.tls is None:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 from runner.egress.addresses import Address, compile_private
 from runner.egress.dial import Dial, dial_tcp
 from runner.egress.gateway import GATEWAY_SOCKET, Gateway, GatewayLimits, GatewayOrder, open_gateway
+from runner.egress.inject import Injected
 from runner.egress.resolver import FixedResolver, Resolver
 from runner.egress.rules import compile_rules
 from runner.model.policy import Network
@@ -133,6 +135,8 @@ def sandbox(
     resolver: Resolver | None = None,
     own: Sequence[Address] = (),
     real: bool = False,
+    injections: tuple[Injected, ...] = (),
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Sandbox]:
     """A sandbox behind a gateway; `real` dials by TCP, for names that resolve to loopback."""
     control, audit = folder / "control", folder / "egress.jsonl"
@@ -150,6 +154,8 @@ def sandbox(
         dial=dial,
         own=lambda: frozenset(own),
         limits=limits or GatewayLimits(),
+        injections=injections,
+        tls=tls,
     )
     with open_gateway(order) as gateway:
         yield Sandbox(gateway, control, internet, audit)

@@ -27,13 +27,14 @@ def sent(*lines: str) -> list[str]:
         *("Authorization", "authorization", "Proxy-Authorization", "Cookie", "X-Api-Key", "api-key", "x-goog-api-key"),
         *("X-Auth-Token", "X-Access-Token", "Private-Token", "Ocp-Apim-Subscription-Key", "x-amz-security-token"),
         *("X-Amz-Date", "X-Forwarded-For", "Forwarded", "X-CSRF-Token", "DPoP", "x-session-token", "X-Secret"),
+        *("X-Auth", "X-Authentication", "X-JFrog-Art-Api", "X-Vault-Token", "X-User-Password", "X-RapidAPI-Key"),
     ],
 )
 def test_a_credential_of_the_sandboxs_own_stays_behind(name: str) -> None:
     assert [line for line in sent(f"{name}: mine") if "mine" in line] == []
 
 
-@pytest.mark.parametrize("name", ["Accept", "Content-Type", "anthropic-version", "OpenAI-Organization", "User-Agent"])
+@pytest.mark.parametrize("name", ["Accept", "Content-Type", "anthropic-version", "Idempotency-Key", "User-Agent"])
 def test_what_is_no_credential_goes_through(name: str) -> None:
     assert f"{name}: mine" in sent(f"{name}: mine")
 
@@ -58,6 +59,29 @@ def test_authorization_is_a_bearer_token_unless_it_says_otherwise(secret: str, v
 
 def test_a_key_is_in_no_repr() -> None:
     assert KEY not in repr(injected("api.test", "authorization", KEY))
+
+
+@pytest.mark.parametrize(
+    ("secret", "part"),
+    [(KEY, KEY), (f"token {KEY}", KEY), ("Basic dXNlcjpodW50ZXIyMg==", "hunter22"), ("Basic !!!!!!", "!!!!!!")],
+)
+def test_what_must_not_come_back_is_the_secret_and_its_parts(secret: str, part: str) -> None:
+    hidden = injected("api.test", "authorization", secret).hidden
+    assert {secret, part} <= set(hidden)
+    assert hidden == tuple(dict.fromkeys(hidden))
+
+
+def test_a_request_that_has_begun_and_not_ended_is_known() -> None:
+    one, states = guard(), []
+    for piece in (b"POST / HTTP/1.1\r\nHost: api.test\r\nContent-Length: 2\r\n\r\na", b"b", b"GET"):
+        one.outgoing(piece)
+        states.append(one.cut_off)
+    assert states == [True, False, True]
+
+
+def test_a_connection_is_closed_where_the_program_asks_for_it() -> None:
+    assert "connection: close" in sent("Connection: keep-alive, Close")
+    assert "connection: close" not in sent("Connection: closed, x-api-key")
 
 
 @pytest.mark.parametrize(

@@ -102,3 +102,50 @@ def test_a_command_that_hangs_is_ended_with_its_children(monkeypatch: pytest.Mon
     assert "took longer than" in said
     time.sleep(1.2)
     assert not late.exists()
+
+
+def test_a_command_that_prints_without_end_is_ended_early() -> None:
+    begin = time.monotonic()
+    assert "the command yes gives more than" in refusal(SecretSource(command=("yes",)))
+    assert time.monotonic() - begin < 5
+
+
+def test_a_command_may_leave_somebody_behind_who_holds_its_output() -> None:
+    begin = time.monotonic()
+    assert load(SecretSource(command=("sh", "-c", f"sleep 60 & echo {KEY}"))) == KEY
+    assert time.monotonic() - begin < 5
+
+
+def test_a_command_may_close_its_output_before_it_ends() -> None:
+    script = f"echo {KEY}; exec >&-; sleep 0.2; exit 4"
+    assert "ended with 4" in refusal(SecretSource(command=("sh", "-c", script)))
+
+
+def test_a_command_that_is_killed_gives_no_value() -> None:
+    assert "ended with -9" in refusal(SecretSource(command=("sh", "-c", f"echo {KEY}; kill -9 $$")))
+
+
+def test_errors_that_repeat_what_was_printed_are_not_told() -> None:
+    said = refusal(SecretSource(command=("sh", "-c", f"echo {KEY}; echo got {KEY} >&2; exit 3")))
+    assert said.endswith("the command sh ended with 3")
+
+
+@pytest.mark.parametrize("value", ["short", f" {KEY}", f"{KEY} "])
+def test_a_value_that_could_not_be_masked_is_refused(value: str) -> None:
+    said = refusal(KEY=value)
+    assert said.startswith("The policy injects secrets")
+    assert KEY not in said
+
+
+def test_a_file_is_named_by_its_whole_path() -> None:
+    assert "neither an absolute path" in refusal(SecretSource(file=Path("key")))
+
+
+def test_an_odd_path_cannot_forge_lines(tmp_path: Path) -> None:
+    assert "\n  B:" not in refusal(SecretSource(file=tmp_path / "x\n  B: all is well"))
+
+
+def test_a_value_is_in_no_repr() -> None:
+    values = load_secrets(["KEY"], {}, {"KEY": KEY}.get)
+    assert KEY not in repr(values)
+    assert values == {"KEY": KEY}
