@@ -229,9 +229,9 @@ def open_log(attempt: Attempt) -> AgentLog:
 
 
 def injected_values(attempt: Attempt) -> tuple[str, ...]:
-    """Secrets that are not in the sandbox; should one come out of it all the same, it is masked."""
+    """Secrets that are not in the sandbox, in every spelling; should one come out of it all the same, it is masked."""
     route = attempt.prepared.route
-    return tuple(each.secret for each in route.injections) if route else ()
+    return tuple(form for each in route.injections for form in each.hidden) if route else ()
 
 
 def watched(attempt: Attempt, box: Box, log: AgentLog, gateway: Gateway | None) -> Watched:

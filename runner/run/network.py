@@ -21,7 +21,7 @@ from runner.egress.order import GatewayOrder
 from runner.egress.outside import Outside
 from runner.egress.rules import HTTP_PORT, Reason, Rule, Rules, compile_rules
 from runner.errors import PolicyError, UsageError
-from runner.model.destinations import parse_destination
+from runner.model.destinations import TLS_PORT, parse_destination
 from runner.model.network import NetworkRow
 from runner.model.policy import Network
 from runner.model.spec import ImageRef
@@ -74,7 +74,7 @@ def decide_route(network: Network, image: ImageRef, host: Host) -> Route:
 def load_injections(network: Network, rules: Rules, host: Host) -> tuple[Injected, ...]:
     """The credentials that the gateway will add. Raises `RefusedError` for a secret that is missing."""
     for each in network.inject:
-        if rules.decide(each.host, HTTP_PORT).reason is Reason.DENIED:
+        if Reason.DENIED in {rules.decide(each.host, port).reason for port in (HTTP_PORT, TLS_PORT)}:
             raise PolicyError(f"network.inject: {each.host} is in network.deny, and deny beats inject.")
     secrets = load_secrets((each.secret for each in network.inject), host.settings.secrets, host.variable)
     return tuple(injected(each.host, each.header, secrets[each.secret]) for each in network.inject)

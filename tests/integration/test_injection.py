@@ -127,8 +127,9 @@ def test_a_secret_may_come_from_a_file_or_a_command(desk: Desk, repository: Path
     assert [dict(each["headers"])["x-api-key"] for each in heard] == [KEY, KEY]
 
 
-def test_deny_beats_inject(desk: Desk, repository: Path) -> None:
-    desk.policy.write_text(POLICY.replace("allow = []", 'deny = ["api.test"]'))
+@pytest.mark.parametrize("denied", ["api.test", "api.test:443"])
+def test_deny_beats_inject(desk: Desk, repository: Path, denied: str) -> None:
+    desk.policy.write_text(POLICY.replace("allow = []", f'deny = ["{denied}"]'))
     with pytest.raises(PolicyError, match=r"api\.test is in network\.deny"):
         desk.run(repository, "true")
 
