@@ -66,14 +66,12 @@ def add_gateway(gateways: ExitStack, stage: Stage, number: int) -> None:
     folder = stage.place.folder / f"gateway-{number}"
     folder.mkdir()
     rules = Rules(mode="allow", allow=(Rule(kind="name", name=NAME, ports=(PORT,)),))
-    outside = stage.outside
     order = GatewayOrder(
         rules=rules,
         upload_limit=2**30,
         folder=folder,
         audit=folder / "egress.jsonl",
-        resolver=outside.resolver,
-        dial=outside.dial,
+        outside=stage.outside,
     )
     gateways.enter_context(open_gateway(order))
     there = gateways.enter_context(socket.socket(socket.AF_UNIX))

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 
 from runner.cli.terminal import answer, say, table
-from runner.egress.groups import REGISTRY_GROUPS
 from runner.errors import UnenforceableError
+from runner.model.network import REGISTRY_GROUPS
 from runner.model.policy import json_schema
 from runner.model.support import unsupported
 from runner.report.network_groups import HEADER, group_cells, groups_in

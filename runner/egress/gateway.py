@@ -14,15 +14,14 @@ from pathlib import Path
 from threading import Event
 
 from runner.egress.audit import Audit, open_audit
+from runner.egress.carriage import UploadMeter
 from runner.egress.order import GatewayLimits, GatewayOrder
 from runner.egress.switchboard import Switchboard
-from runner.egress.tunnel import UploadMeter
 from runner.errors import EngineError
+from runner.plan import GATEWAY_SOCKET
 
 __all__ = ["GATEWAY_SOCKET", "Gateway", "GatewayLimits", "GatewayOrder", "open_gateway"]
 
-GATEWAY_SOCKET = "gateway.sock"
-"""The socket's name in the folder that a sandbox mounts."""
 _DESCRIPTORS = 65_536
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED, errno.EPROTO})
 _CLOSING_TIME = 10.0

@@ -10,10 +10,8 @@ from typing import Any
 from runner.errors import PolicyError
 from runner.escape import escape_text
 from runner.model.destinations import parse_destination
+from runner.model.network import REGISTRY_GROUPS
 from runner.model.wording import quoted
-
-REGISTRY_GROUPS = frozenset({"python", "npm", "debian", "rust", "go"})
-"""Groups whose names are found in an image's tools; a caller adds them to what is loaded here."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}", re.ASCII)
 

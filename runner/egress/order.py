@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.egress.addresses import Address, PrivateEntries
+from runner.egress.addresses import PrivateEntries
 from runner.egress.audit import AUDIT_LIMIT
-from runner.egress.dial import Dial, dial_tcp
 from runner.egress.inject import Injected
-from runner.egress.own_addresses import own_addresses
-from runner.egress.resolver import Resolver, SystemResolver
+from runner.egress.outside import Outside
 from runner.egress.rules import Rules
 
 
@@ -48,9 +45,7 @@ class GatewayOrder:
     """Where the socket is made: a folder that this run's sandbox alone mounts."""
     audit: Path
     """A file that no sandbox sees."""
-    resolver: Resolver = field(default_factory=SystemResolver)
-    dial: Dial = dial_tcp
-    own: Callable[[], frozenset[Address]] = own_addresses
+    outside: Outside = field(default_factory=Outside)
     limits: GatewayLimits = GatewayLimits()
     injections: tuple[Injected, ...] = ()
     tls: ssl.SSLContext | None = None

@@ -40,7 +40,7 @@ class Reach:
         One closed answer among open ones refuses the name: whoever mixes them is trying what gets through.
         """
         try:
-            addresses = await self._order.resolver.resolve(entry.name)
+            addresses = await self._order.outside.resolver.resolve(entry.name)
             own = self._own_addresses()
         except ResolveError as error:
             raise Refused(str(error)) from error
@@ -57,13 +57,13 @@ class Reach:
         """This host's addresses, at most a second old: to ask the kernel takes as long as the rest of a lookup."""
         now = asyncio.get_running_loop().time()
         if now > self._own_until:
-            self._own, self._own_until = self._order.own(), now + OWN_SECONDS
+            self._own, self._own_until = self._order.outside.own(), now + OWN_SECONDS
         return self._own
 
     async def _dialled(self, addresses: list[Address], port: int) -> tuple[Address, socket.socket]:
         try:
             async with asyncio.timeout(self._order.limits.connect):
-                return await dial_first(addresses, port, self._order.dial)
+                return await dial_first(addresses, port, self._order.outside.dial)
         except TimeoutError:
             raise Refused("connect-timed-out") from None
         except OSError as error:

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Coroutine
 
 from runner.egress.audit import Audit, Entry
+from runner.egress.carriage import Carriage, UploadMeter
 from runner.egress.client_hello import HelloError, More, server_name
 from runner.egress.http_guard import HttpGuard
 from runner.egress.inject import Injected, InjectingGuard
@@ -16,7 +17,7 @@ from runner.egress.order import GatewayOrder
 from runner.egress.reach import Reach, Refused
 from runner.egress.rules import HTTP_PORT, Reason, canonical_name
 from runner.egress.tls_tunnel import TlsTunnel
-from runner.egress.tunnel import Tunnel, UploadMeter
+from runner.egress.tunnel import Tunnel
 from runner.egress.watch import Watch
 from runner.egress.wire import MAX_LINE, OK, Connect, Lookup, WireError, no_line, parse_line, ports_line
 from runner.model.destinations import TLS_PORT
@@ -35,7 +36,7 @@ class Switchboard:
         self._meter = meter
         self._watch = Watch()
         self._reach = Reach(order)
-        self._tunnels: set[Tunnel | TlsTunnel] = set()
+        self._tunnels: set[Carriage] = set()
         self._asking: set[asyncio.Task[None]] = set()
         self._all: set[asyncio.Task[None]] = set()
         meter.when_exceeded = lambda: self._stop_tunnels("upload-limit")
@@ -219,7 +220,7 @@ class Switchboard:
             raise ClientGone from None
         await self._follow(entry, tunnel, tunnel.carry(inside, early))
 
-    async def _follow(self, entry: Entry, tunnel: Tunnel | TlsTunnel, carrying: Coroutine[None, None, None]) -> None:
+    async def _follow(self, entry: Entry, tunnel: Carriage, carrying: Coroutine[None, None, None]) -> None:
         """See a tunnel to its end, within the limits that `sweep` holds."""
         task = asyncio.current_task()
         self._tunnels.add(tunnel)

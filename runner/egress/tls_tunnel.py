@@ -6,9 +6,9 @@ import asyncio
 import socket
 import ssl
 
+from runner.egress.carriage import Carriage, UploadMeter
 from runner.egress.http_head import HeadError
 from runner.egress.inject import InjectingGuard
-from runner.egress.tunnel import UploadMeter
 
 PIECE = 64 * 1024
 
@@ -20,22 +20,13 @@ class PatientReader(asyncio.StreamReader):
         self.feed_eof()
 
 
-class TlsTunnel:
-    """One connection to an injected host; in all that a switchboard asks of it like a `Tunnel`."""
+class TlsTunnel(Carriage):
+    """A `Carriage` to an injected host."""
 
     def __init__(self, meter: UploadMeter, guard: InjectingGuard) -> None:
-        self._meter = meter
-        self._guard = guard
-        self._loop = asyncio.get_running_loop()
+        super().__init__(meter, guard)
+        self._injecting = guard
         self._tasks: list[asyncio.Task[None]] = []
-        self.bytes_up = 0
-        self.bytes_down = 0
-        self.ended = ""
-        """Why it ended, once it has."""
-        self.refused = ""
-        """Which rule its bytes broke, if they did."""
-        self.started = self.touched = self._loop.time()
-        self._head_since: float | None = None
         self._client_ended = False
 
     async def open(self, upstream: socket.socket, host: str, context: ssl.SSLContext, *, seconds: float) -> None:
@@ -68,38 +59,17 @@ class TlsTunnel:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._writer.transport.abort()
 
-    def stop(self, why: str, *, flush: bool = False) -> None:  # noqa: ARG002 - as a `Tunnel` is stopped
-        """End it."""
+    def stop(self, why: str, *, flush: bool = False) -> None:  # noqa: ARG002 - nothing here outlives its task
+        """See `Carriage.stop`."""
         self.ended = self.ended or why
         for task in self._tasks:
             task.cancel()
 
-    def overdue(self, *, idle: float, total: float, head: float) -> str:
-        """Which limit, in seconds, it has passed; empty when none."""
-        now = self._loop.time()
-        if now - self.started > total:
-            return "total-time"
-        if now - self.touched > idle:
-            return "idle"
-        return "slow-head" if self._head_since is not None and now - self._head_since > head else ""
-
     async def _upwards(self, inside: socket.socket, data: bytes) -> None:
         while data or (data := await self._said(inside)):
-            self.touched = self._loop.time()
-            try:
-                out = self._guard.outgoing(data)
-            except HeadError as error:
-                self.refused = f"http: {error}"
-                self.stop("refused")
+            out = self.let_out(data)
+            if self.ended:
                 return
-            if not self._guard.within_head:
-                self._head_since = None
-            elif out or self._head_since is None:
-                self._head_since = self.touched
-            if out and not self._meter.take(len(out)):
-                self.stop("upload-limit")
-                return
-            self.bytes_up += len(out)
             try:
                 self._writer.write(out)
                 await self._writer.drain()
@@ -118,7 +88,7 @@ class TlsTunnel:
     @property
     def _finished(self) -> bool:
         """Whether the program has ended and nothing is to come for it; a server would keep the connection for more."""
-        over = self._client_ended and (self._guard.cut_off or not self._guard.answers.waiting)
+        over = self._client_ended and (self._injecting.cut_off or not self._injecting.answers.waiting)
         return over or bool(self.ended) or self._tasks[1].done()
 
     async def _downwards(self, inside: socket.socket) -> None:
@@ -128,11 +98,10 @@ class TlsTunnel:
             more = bool(data)
             self.touched = self._loop.time()
             try:
-                shown = self._guard.answers.incoming(data) if more else self._guard.answers.end()
+                shown = self._injecting.answers.incoming(data) if more else self._injecting.answers.end()
                 await self._loop.sock_sendall(inside, shown)
             except HeadError as error:
-                self.refused = f"http: {error}"
-                self.stop("refused")
+                self.refuse(error)
                 return
             except OSError:
                 self.ended = self.ended or "client-gone"

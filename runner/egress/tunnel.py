@@ -7,28 +7,10 @@ import select
 import socket
 from collections.abc import Callable
 
+from runner.egress.carriage import Carriage, UploadMeter
 from runner.egress.http_guard import HttpGuard
 from runner.egress.http_head import HeadError
 from runner.egress.watch import Watch
-
-
-class UploadMeter:
-    """What one run has sent out, over all of its connections."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.used = 0
-        self.exceeded = False
-        self.when_exceeded: Callable[[], None] = lambda: None
-
-    def take(self, count: int) -> bool:
-        """Count bytes that are about to be sent; False when they may not be, and nothing may from then on."""
-        if not self.exceeded and self.used + count > self._limit:
-            self.exceeded = True
-            self.when_exceeded()
-        if not self.exceeded:
-            self.used += count
-        return not self.exceeded
 
 
 class _End:
@@ -171,24 +153,14 @@ class _End:
             self._tunnel.stop(why, flush=True)
 
 
-class Tunnel:
-    """One connection that was allowed, from its first byte to its last."""
+class Tunnel(Carriage):
+    """A `Carriage` of plain bytes, between two sockets."""
 
     def __init__(self, meter: UploadMeter, guard: HttpGuard | None, watch: Watch) -> None:
-        self._meter = meter
-        self._guard = guard
-        self._loop = asyncio.get_running_loop()
+        super().__init__(meter, guard)
         self._inside = _End(self, watch, self._up, gone="client-gone")
         self._outside = _End(self, watch, self._down, gone="server-gone")
         self._inside.other, self._outside.other = self._outside, self._inside
-        self.bytes_up = 0
-        self.bytes_down = 0
-        self.ended = ""
-        """Why it ended, once it has."""
-        self.refused = ""
-        """Which rule its bytes broke, if they did."""
-        self.started = self.touched = self._loop.time()
-        self._head_since: float | None = None
 
     async def carry(self, inside: socket.socket, outside: socket.socket, opening: bytes) -> None:
         """Take both sockets over, send `opening` to the server, and return when both are closed."""
@@ -206,42 +178,16 @@ class Tunnel:
             raise
 
     def stop(self, why: str, *, flush: bool = False) -> None:
-        """End it; with `flush`, what is already on its way is still delivered, for which a second `stop` won't wait."""
+        """See `Carriage.stop`; a second `stop` does not wait for what is on its way."""
         if self.ended and flush:
             return
         self.ended = self.ended or why
         self._inside.close(flush=flush)
         self._outside.close(flush=flush)
 
-    def overdue(self, *, idle: float, total: float, head: float) -> str:
-        """Which limit, in seconds, it has passed; empty when none."""
-        now = self._loop.time()
-        if now - self.started > total:
-            return "total-time"
-        if now - self.touched > idle:
-            return "idle"
-        return "slow-head" if self._head_since is not None and now - self._head_since > head else ""
-
     def _up(self, piece: memoryview) -> None:
-        self.touched = self._loop.time()
-        data: bytes | memoryview = piece
-        try:
-            data = self._guard.outgoing(bytes(piece)) if self._guard else piece
-        except HeadError as error:
-            self._refuse(error)
-            return
-        if self._guard and self._guard.within_head:
-            if data or self._head_since is None:
-                self._head_since = self.touched
-        else:
-            self._head_since = None
-        if not data:
-            return
-        if not self._meter.take(len(data)):
-            self.stop("upload-limit")
-            return
-        self.bytes_up += len(data)
-        self._outside.write(data)
+        if data := self.let_out(piece):
+            self._outside.write(data)
 
     def _down(self, data: memoryview) -> None:
         self.touched = self._loop.time()
@@ -249,11 +195,7 @@ class Tunnel:
             try:
                 self._guard.incoming(bytes(data))
             except HeadError as error:
-                self._refuse(error)
+                self.refuse(error)
                 return
         self.bytes_down += len(data)
         self._inside.write(data)
-
-    def _refuse(self, error: HeadError) -> None:
-        self.refused = f"http: {error}"
-        self.stop("refused")

@@ -8,6 +8,9 @@ from runner.model.base import Record
 
 Verdict = Literal["allowed", "refused"]
 
+REGISTRY_GROUPS = frozenset({"python", "npm", "debian", "rust", "go"})
+"""Groups of a policy's lists that hold no names: an image's own tools say what they stand for."""
+
 
 class NetworkRow(Record):
     """Lookups and connections that had one fate."""

@@ -94,6 +94,7 @@ def result_of(attempt: Attempt, leaks: tuple[str, ...]) -> RunResult:
     collected, workspace, prepared = attempt.collected, attempt.workspace, attempt.prepared
     end = end_of(attempt)
     outcome = outcome_of(attempt, end)
+    denials, would_deny = denied(attempt)
     return RunResult(
         id=attempt.paths.id,
         outcome=outcome,
@@ -108,8 +109,8 @@ def result_of(attempt: Attempt, leaks: tuple[str, ...]) -> RunResult:
         commits=collected.commits if collected else (),
         uncommitted_collected=collected.uncommitted if collected else False,
         gates=collected.gates if collected else (),
-        denials=denials_of(attempt),
-        would_deny=would_deny_of(attempt),
+        denials=denials,
+        would_deny=would_deny,
         limits=limits_of(attempt),
         usage=usage_of(attempt),
         timings=attempt.journal.timings,
@@ -123,24 +124,13 @@ def result_of(attempt: Attempt, leaks: tuple[str, ...]) -> RunResult:
     )
 
 
-def denials_of(attempt: Attempt) -> tuple[NetworkRow, ...]:
-    """What the sandbox asked of the network and did not get."""
+def denied(attempt: Attempt) -> tuple[tuple[NetworkRow, ...], tuple[NetworkRow, ...]]:
+    """What the network did not give; and what it gave an observed run that the policy would not have given."""
     if not attempt.paths.egress.exists():
-        return ()
-    from runner.run.network import denials  # only where there was a network
+        return (), ()
+    from runner.run import network  # only where there was one
 
-    return denials(attempt.paths)
-
-
-def would_deny_of(attempt: Attempt) -> tuple[NetworkRow, ...]:
-    """What an observed run's own policy would have denied."""
-    route = attempt.prepared.route
-    if route is None or not attempt.prepared.task.observe:
-        return ()
-    from runner.egress.observe import given_rules
-    from runner.run.network import would_deny  # loaded by now
-
-    return would_deny(attempt.paths, given_rules(route.rules))
+    return network.denied(attempt.paths, attempt.prepared.route if attempt.prepared.task.observe else None)
 
 
 def end_of(attempt: Attempt) -> End:

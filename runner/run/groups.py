@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from runner.egress.groups import REGISTRY_GROUPS, load_groups
+from runner.egress.groups import load_groups
 from runner.errors import PolicyError
+from runner.model.network import REGISTRY_GROUPS
 from runner.model.policy import Network
 from runner.report.network_groups import unknown_groups
 from runner.shipped import shipped

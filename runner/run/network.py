@@ -14,18 +14,18 @@ from pathlib import Path
 from runner.egress.addresses import PrivateEntries, compile_private
 from runner.egress.audit import summary
 from runner.egress.gateway import Gateway, open_gateway
-from runner.egress.groups import REGISTRY_GROUPS
 from runner.egress.inject import Injected, injected
-from runner.egress.observe import would_have_denied
+from runner.egress.observe import given_rules, would_have_denied
 from runner.egress.order import GatewayOrder
 from runner.egress.outside import Outside
 from runner.egress.rules import HTTP_PORT, Reason, Rule, Rules, compile_rules
 from runner.errors import PolicyError, UsageError
-from runner.model.destinations import TLS_PORT, parse_destination
-from runner.model.network import NetworkRow
+from runner.model.destinations import TLS_PORT
+from runner.model.network import REGISTRY_GROUPS, NetworkRow
 from runner.model.policy import Network
 from runner.model.spec import ImageRef
 from runner.report.network import busiest, without_canary
+from runner.report.network_groups import groups_in
 from runner.run.groups import shipped_groups
 from runner.run.host import Host
 from runner.store.runs import RunPaths
@@ -94,23 +94,19 @@ def trusted(extra_ca: Path | None) -> ssl.SSLContext:
 
 def registry_groups(network: Network) -> frozenset[str]:
     """The groups of `network` that only an image can explain."""
-    entries = map(parse_destination, (*network.allow, *network.deny))
-    return frozenset(entry.name for entry in entries if entry.kind == "group") & REGISTRY_GROUPS
+    return REGISTRY_GROUPS.intersection(groups_in(network))
 
 
 @contextmanager
 def open_network(route: Route, paths: RunPaths, outside: Outside | None = None) -> Iterator[Gateway]:
     """The gateway of one run, open as long as the scope lasts."""
-    outside = outside or Outside()
     order = GatewayOrder(
         rules=route.rules,
         private=route.private,
         upload_limit=route.upload_limit,
         folder=paths.control,
         audit=paths.egress,
-        resolver=outside.resolver,
-        dial=outside.dial,
-        own=outside.own,
+        outside=outside or Outside(),
         injections=route.injections,
         tls=route.tls,
     )
@@ -118,13 +114,15 @@ def open_network(route: Route, paths: RunPaths, outside: Outside | None = None) 
         yield gateway
 
 
-def denials(paths: RunPaths) -> tuple[NetworkRow, ...]:
-    """What the sandbox asked for and did not get, the most wanted first; without the self-test's own question."""
-    refused = [row for row in without_canary(summary(paths.egress)) if row.verdict == "refused"]
-    return busiest(refused, MOST_DENIALS)[0]
+Rows = tuple[NetworkRow, ...]
 
 
-def would_deny(paths: RunPaths, rules: Rules) -> tuple[NetworkRow, ...]:
-    """What an observed run reached and the given policy would have denied, the most wanted first."""
-    rows = would_have_denied(summary(paths.egress), rules)
-    return tuple(sorted(rows, key=lambda row: -row.count)[:MOST_DENIALS])
+def denied(paths: RunPaths, observed: Route | None = None) -> tuple[Rows, Rows]:
+    """What the sandbox asked for and did not get; and what an observed run got that its own policy would have denied.
+
+    Both the most wanted first, and without the self-test's own question.
+    """
+    rows = without_canary(summary(paths.egress))
+    would_deny = would_have_denied(rows, given_rules(observed.rules)) if observed else ()
+    refused = (row for row in rows if row.verdict == "refused")
+    return busiest(refused, MOST_DENIALS)[0], busiest(would_deny, MOST_DENIALS)[0]

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from runner.errors import ImageError, StoreError
 from runner.model.base import Record
 from runner.model.destinations import TLS_PORT, parse_destination
+from runner.model.network import REGISTRY_GROUPS
 from runner.model.quantities import Bytes
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, Role, SandboxLimits, SandboxSpec, Tmpfs
 from runner.model.wording import quoted
@@ -26,7 +27,6 @@ from runner.sandbox.engine import Engine, Output
 from runner.sandbox.locks import sole
 from runner.shipped import shipped
 
-GROUPS = ("python", "npm", "debian", "rust", "go")
 SECONDS = 120.0
 MOST_OUTPUT = 64 * 1024
 MOST_ENTRIES = 32
@@ -65,7 +65,7 @@ def remembered(image: ImageRef, state_dir: Path) -> RegistryRecord | None:
         record = RegistryRecord.model_validate_json(record_of(image, state_dir).read_bytes())
     except (OSError, ValueError):
         return None
-    return record if record.search == _search()[1] and set(record.groups) == set(GROUPS) else None
+    return record if record.search == _search()[1] and set(record.groups) == REGISTRY_GROUPS else None
 
 
 def record_of(image: ImageRef, state_dir: Path) -> Path:
@@ -167,7 +167,7 @@ def read_answer(said: bytes) -> RegistryRecord:
     except (ValueError, RecursionError) as error:
         raise ImageError("An image's list of registries cannot be read.", hint="Use another image.") from error
     lists = document if isinstance(document, dict) else {}
-    read = {group: list(_entries(lists.get(group))) for group in GROUPS}
+    read = {group: list(_entries(lists.get(group))) for group in sorted(REGISTRY_GROUPS)}
     return RegistryRecord(
         search=_search()[1],
         groups={group: tuple(dict.fromkeys(entry for entry, _ in each if entry)) for group, each in read.items()},

@@ -19,6 +19,7 @@ from runner.egress.addresses import Address, compile_private
 from runner.egress.dial import Dial, dial_tcp
 from runner.egress.gateway import GATEWAY_SOCKET, Gateway, GatewayLimits, GatewayOrder, open_gateway
 from runner.egress.inject import Injected
+from runner.egress.outside import Outside
 from runner.egress.resolver import FixedResolver, Resolver
 from runner.egress.rules import compile_rules
 from runner.model.policy import Network
@@ -150,9 +151,7 @@ def sandbox(
         upload_limit=upload_limit,
         folder=control,
         audit=audit,
-        resolver=resolver or FixedResolver(names or {}),
-        dial=dial,
-        own=lambda: frozenset(own),
+        outside=Outside(resolver=resolver or FixedResolver(names or {}), dial=dial, own=lambda: frozenset(own)),
         limits=limits or GatewayLimits(),
         injections=injections,
         tls=tls,

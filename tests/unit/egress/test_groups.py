@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.egress.groups import REGISTRY_GROUPS, load_groups
+from runner.egress.groups import load_groups
 from runner.egress.rules import compile_rules
 from runner.errors import PolicyError
+from runner.model.network import REGISTRY_GROUPS
 from runner.model.policy import Network
 from runner.shipped import shipped
 

@@ -40,7 +40,7 @@ def test_every_reason_that_the_gateway_writes_down_has_a_sentence() -> None:
         found |= set(re.findall(r'(?:reason=|Refused\(|WireError\(|ResolveError\()f?"([a-z-]+)', text))
     assert {"malformed-line", "no-such-name", "connect-failed", "tls", "too-many-connections"} <= found
     assert found <= set(REASONS) | set(BEGINNINGS)
-    assert 'f"http: {' in (EGRESS / "tunnel.py").read_text()
+    assert 'f"http: {' in (EGRESS / "carriage.py").read_text()
 
 
 def test_a_reason_that_nobody_knows_is_shown_as_it_stands() -> None:
