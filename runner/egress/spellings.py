@@ -10,11 +10,16 @@ from runner.redact import MIN_LENGTH
 
 
 def spellings(value: str) -> tuple[str, ...]:
-    """The value as it is, escaped, percent-encoded, in hex, and in base64 whatever stands around it; none is short."""
+    """The value as it is, escaped, percent-encoded in part and in whole, in hex, and in base64 wherever it stands.
+
+    None is short.
+    """
     data = value.encode()
     escaped = json.dumps(value)[1:-1]
     forms = [value, escaped, escaped.replace("/", "\\/"), quote(value), quote(value, safe="")]
     forms += [data.hex(), data.hex().upper()]
+    every = data.hex("%", 1)
+    forms += [f"%{every}", f"%{every.upper()}"]
     for before in range(3):
         # Of the first and the last letter some bits belong to what stands around the value; the others are its own.
         text = base64.b64encode(bytes(before) + data).decode()

@@ -71,10 +71,12 @@ class OnTheNetwork(Record):
     """Addresses of names; every other name has one public address."""
     turns: dict[str, tuple[tuple[str, ...], ...]] = {}
     """Names with other addresses at every lookup."""
+    plain: tuple[str, ...] = ()
+    """Addresses at which nobody speaks TLS, in a world with injected keys."""
     audit: tuple[str, ...] = ()
     """Lines of `egress.jsonl`, none twice: `lookup NAME VERDICT REASON`, `connect NAME:PORT ...`, `protocol ...`."""
     dialled: tuple[str, ...] = ()
-    """`ADDRESS:PORT`, with `silent` after it where nothing was heard, and `goods` where the attackers' word was."""
+    """`ADDRESS:PORT`, then `silent` where nothing was heard, `goods` for the attackers' word, `key` for a key."""
     resolved: tuple[str, ...] = ()
     """Names that the host looked up, with `x2` after one that it looked up twice."""
     hears_at_most: int | None = None
@@ -122,6 +124,12 @@ class Case:
     def plant(self) -> str:
         """What the open container needs beforehand, done as its root user; empty when there is nothing."""
         path = self.folder / "plant.sh"
+        return path.read_text() if path.exists() else ""
+
+    @property
+    def secret(self) -> str:
+        """What becomes of the file `$SECRET`, in which the host keeps the key `API_KEY`; empty where it has none."""
+        path = self.folder / "secret.sh"
         return path.read_text() if path.exists() else ""
 
     @property

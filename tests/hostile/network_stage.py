@@ -9,6 +9,7 @@ import os
 import re
 import runpy
 import socket
+import ssl
 import subprocess
 import threading
 from collections import Counter, defaultdict
@@ -19,12 +20,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from docker import APIClient
 
 from runner.egress.addresses import Address
 from runner.egress.order import GatewayLimits, GatewayOrder
 from runner.egress.outside import Outside
+from runner.model.destinations import TLS_PORT
 from runner.run.host import Host
 from tests.hostile.case import INSIDE, WORLDS, Case, OnTheNetwork
+from tests.hostile.key_stage import HANDED, KEY, SECRET, KeyMaker, injected_hosts, told_by_engine
 from tests.hostile.open_setup import LABEL, sort_lines
 from tests.hostile.real_run import Attempt, Trial, try_it
 from tests.hostile.stage import Stage
@@ -63,13 +67,17 @@ class WorldResolver:
 class MadeUpInternet:
     """Whatever a gateway dials is answered, by one server on loopback that remembers every byte."""
 
-    def __init__(self, cases: Iterable[OnTheNetwork] = ()) -> None:
-        self.resolver = WorldResolver(cases)
+    def __init__(self, cases: Iterable[OnTheNetwork] = (), tls: ssl.SSLContext | None = None) -> None:
+        self.resolver = WorldResolver(cases := tuple(cases))
+        self._tls = tls
+        """Spoken on port 443 where keys are injected; elsewhere no server has to understand what it hears."""
+        self._plain = {address for case in cases for address in case.plain}
         self.when_heard: Callable[[bytes], None] = lambda _: None
         self._dialled: list[tuple[str, int]] = []
         """Destination, and the local port by which the server knows it."""
         self._heard: dict[int, bytes] = defaultdict(bytes)
-        self._server = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self._servers = [socket.create_server(("127.0.0.1", 0), backlog=4096) for _ in range(2)]
+        """One for plain bytes, and one for TLS."""
         self._clients: list[threading.Thread] = []
 
     def outside(self) -> Outside:
@@ -80,7 +88,8 @@ class MadeUpInternet:
         """A `Dial` that goes to the one server, wherever it was meant to go."""
         upstream = socket.socket()
         upstream.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(upstream, self._server.getsockname())
+        secure = self._tls is not None and port == TLS_PORT and str(address) not in self._plain
+        await asyncio.get_running_loop().sock_connect(upstream, self._servers[secure].getsockname())
         self._dialled.append((f"{address}:{port}", upstream.getsockname()[1]))
         return upstream
 
@@ -94,29 +103,32 @@ class MadeUpInternet:
     @contextmanager
     def open(self) -> Iterator[MadeUpInternet]:
         """Serve."""
-        accepting = threading.Thread(target=self._accept, daemon=True)
-        accepting.start()
+        pairs = zip(self._servers, (None, self._tls), strict=True)
+        accepting = [threading.Thread(target=self._accept, args=pair, daemon=True) for pair in pairs]
+        for thread in accepting:
+            thread.start()
         try:
             yield self
         finally:
-            with suppress(OSError):
-                self._server.shutdown(socket.SHUT_RDWR)
-            accepting.join(5)
-            for client in self._clients:
-                client.join(5)
-            self._server.close()
+            for server in self._servers:
+                with suppress(OSError):
+                    server.shutdown(socket.SHUT_RDWR)
+            for thread in (*accepting, *self._clients):
+                thread.join(5)
+            for server in self._servers:
+                server.close()
 
-    def _accept(self) -> None:
+    def _accept(self, server: socket.socket, tls: ssl.SSLContext | None) -> None:
         with suppress(OSError):
             while True:
-                client, (_, port) = self._server.accept()
-                thread = threading.Thread(target=self._serve, args=(client, port), daemon=True)
+                client, (_, port) = server.accept()
+                thread = threading.Thread(target=self._serve, args=(client, port, tls), daemon=True)
                 self._clients.append(thread)
                 thread.start()
 
-    def _serve(self, client: socket.socket, port: int) -> None:
+    def _serve(self, plain: socket.socket, port: int, tls: ssl.SSLContext | None) -> None:
         said = b""
-        with client, suppress(OSError):
+        with plain, suppress(OSError), tls.wrap_socket(plain, server_side=True) if tls else plain as client:
             while piece := client.recv(65536):
                 self._heard[port] += piece
                 said += piece
@@ -136,6 +148,8 @@ class Seen:
     dialled: set[str]
     resolved: set[str]
     heard: dict[str, bytes] = field(repr=False)
+    engine: str = field(default="", repr=False)
+    """What the engine told of the sandbox while it ran, where a key is injected."""
 
 
 def run_world(cases: list[Case], stage: Stage, host: Host, knowledge: Mapping[str, str]) -> Seen:
@@ -144,11 +158,17 @@ def run_world(cases: list[Case], stage: Stage, host: Host, knowledge: Mapping[st
     world = wanted[0].world
     attacks = json.dumps({case.name: case.script.read_text() for case in cases})
     argv = ("python3", "-c", (INSIDE / "network.py").read_text(), attacks)
-    attempt = Attempt(argv=argv, environment=knowledge, policy=str(WORLDS / f"{world}.toml"))
+    hosts, seen_by_engine = injected_hosts(world), dict[str, str]()
+    keys = KeyMaker(hosts, stage.place) if hosts else None
+    known = {**knowledge, **HANDED.get(world, {}), **({"PLANTED": keys.planted} if keys else {})}
+    attempt = Attempt(argv=argv, environment=known, policy=str(WORLDS / f"{world}.toml"))
     with ExitStack() as scope:
         if world == "slow":
             scope.enter_context(impatient())
-        internet = scope.enter_context(MadeUpInternet(wanted).open())
+        internet = scope.enter_context(MadeUpInternet(wanted, keys.context() if keys else None).open())
+        if keys:
+            host = keys.host(host)
+            internet.when_heard = lambda _: ask_engine(host, seen_by_engine)
         trial = try_it(replace(host, outside=internet.outside()), stage.user, attempt)
     heard = internet.heard()
     return Seen(
@@ -158,7 +178,16 @@ def run_world(cases: list[Case], stage: Stage, host: Host, knowledge: Mapping[st
         dialled={f"{place}{told(said)}" for place, said in heard.items()},
         resolved={name if n == 1 else f"{name} x{n}" for name, n in Counter(internet.resolver.asked).items()},
         heard=heard,
+        engine=seen_by_engine.get("told", ""),
     )
+
+
+def ask_engine(host: Host, told: dict[str, str]) -> None:
+    """Once, while the sandbox lives."""
+    if not told:
+        client = APIClient(base_url=host.settings.engine)
+        told["told"] = told_by_engine(client, host.settings.state_dir)
+        client.close()
 
 
 @contextmanager
@@ -171,7 +200,8 @@ def impatient() -> Iterator[None]:
 
 def told(said: bytes) -> str:
     """What a server heard, in a word."""
-    return " goods" if GOODS in said else "" if said else " silent"
+    words = ([" goods"] if GOODS in said else []) + ([" key"] if KEY.encode() in said else [])
+    return "".join(words) if said else " silent"
 
 
 def audit_lines(path: Path) -> set[str]:
@@ -193,8 +223,11 @@ def run_open_world(cases: list[Case], image: str, environment: Mapping[str, str]
     names: dict[str, tuple[str, ...]] = {}
     for case in cases:
         names |= case.file.network.names if case.file.network else {}
+    world = cases[0].file.network.world if cases[0].file.network else ""
     variables = {
         **environment,
+        **({SECRET: KEY, "PLANTED": ""} if injected_hosts(world) else {}),
+        **HANDED.get(world, {}),
         "OPEN": (INSIDE / "open_internet.py").read_text(),
         "NAMES": json.dumps(names),
         "DRIVER": (INSIDE / "network.py").read_text(),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from docker import APIClient
@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from runner.cli.app import app
 from runner.errors import PaddockError
 from runner.model.result import RunResult, Verdict
-from runner.model.settings import Settings
+from runner.model.settings import SecretSource, Settings
 from runner.model.task import Task
 from runner.run.execute import run_task
 from runner.run.host import Host
@@ -70,6 +70,15 @@ def real_host(state: Path, home: Path, socket: str) -> Host:
     """This machine, with the real engine."""
     engine = DockerEngine(f"unix://{socket}", state_dir=state, progress=lambda _: None)
     return Host(settings=Settings(state_dir=state, engine=f"unix://{socket}"), engine=engine, home=home)
+
+
+def with_secret(host: Host, place: Path, spoil: str = "") -> Host:
+    """The same host, which keeps a key in a file of its own; `spoil` is done to that file beforehand."""
+    file = place / "key"
+    file.touch(0o600)
+    file.write_text("sk-canary-0123456789abcdef\n")
+    subprocess.run(["sh", "-euc", spoil], env={"PATH": os.environ["PATH"], "SECRET": str(file)}, check=True)
+    return replace(host, settings=host.settings.model_copy(update={"secrets": {"API_KEY": SecretSource(file=file)}}))
 
 
 @dataclass(frozen=True, kw_only=True)

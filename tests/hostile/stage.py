@@ -16,6 +16,8 @@ from pathlib import Path
 from tests.unit.repo.sources import ENVIRONMENT, commit, git, make_repository
 
 PRIVATE_TEXT = "the host's private text"
+TOKEN = "ghp_canary0123456789"
+"""In the configuration of the user's repository, as forges and their robots leave them there."""
 NAMESPACES = ("pid", "ipc", "uts", "net", "cgroup")
 AGENT_IDENTITY = {
     "GIT_AUTHOR_NAME": "Agent",
@@ -34,11 +36,14 @@ class Template:
 
 
 def make_template(place: Path) -> Template:
-    """A user's repository, with a remote branch and an active hook, and a private repository of the host."""
+    """A user's repository, with a remote and its token and an active hook, and a private repository of the host."""
     user, private = make_repository(place / "user"), place / "private"
     hook = user / ".git/hooks/post-checkout"
     hook.write_text("#!/bin/sh\nexit 0\n")
     hook.chmod(0o755)
+    git(user, "remote", "add", "origin", f"https://user:{TOKEN}@forge.test/user.git")
+    git(user, "config", "http.https://forge.test/.extraHeader", f"Authorization: Bearer {TOKEN}")
+    git(user, "config", "credential.helper", f"!echo password={TOKEN}")
     private.mkdir()
     git(private, "init", "-q", "-b", "main")
     (private / "secret.txt").write_text(PRIVATE_TEXT + "\n")

@@ -32,6 +32,7 @@ from tests.hostile.real_run import (
     processes_that_name,
     real_host,
     try_it,
+    with_secret,
 )
 from tests.hostile.stage import PRIVATE_TEXT, Stage, Template, host_process, listening, make_template, set_stage
 from tests.unit.repo.sources import git
@@ -126,7 +127,7 @@ def test_the_attack_succeeds_in_an_open_setup(case: Case, arena: Arena) -> None:
         assert [line for line in control.prints if line not in printed] == [], printed
     else:
         stage = arena.stage()
-        trial = run_case(case, arena, stage, case.control_policy)
+        trial = run_case(case, arena, stage, case.control_policy)  # its secret, if any, as it should be
         assert trial.result.outcome is Outcome.NO_CHANGES, trial.result
         assert [line for line in control.prints if line not in trial.log()] == []
     for listener in control.reaches:
@@ -168,6 +169,8 @@ def print_openly(case: Case, arena: Arena) -> list[str]:
 def run_case(case: Case, arena: Arena, stage: Stage, policy: str) -> Trial:
     """The attack as the agent of a real run."""
     host = real_host(stage.place / "state", arena.home(), SOCKET)
+    if case.secret:
+        host = with_secret(host, stage.place)
     attempt = Attempt(
         argv=case.argv, policy=policy, environment=arena.knowledge("policy", stage), image=arena.image_of(case)
     )
@@ -291,6 +294,8 @@ def test_a_run_is_refused_before_anything_starts(case: Case, arena: Arena) -> No
     stage = arena.stage()
     state = stage.place / "state"
     host = real_host(state, arena.home(), SOCKET)
+    if case.secret:
+        host = with_secret(host, stage.place, case.secret)
     begin = int(time.time())
     before = containers_made(arena.client, str(state), begin)
 

@@ -16,6 +16,7 @@ from runner.model.destinations import parse_destination
 from runner.sandbox.images import ImageStore
 from tests.conftest import ENGINE_ADDRESS, connect
 from tests.hostile.case import WORLDS, Case, load_cases
+from tests.hostile.key_stage import HANDED, injected_hosts, spellings_of_key
 from tests.hostile.network_stage import Seen, run_open_world, run_world
 from tests.hostile.real_run import changed_files, command, leftovers, real_host
 from tests.hostile.stage import Template, listening, make_template, set_stage
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.docker
 SOCKET = (ENGINE_ADDRESS or "unix:///var/run/docker.sock").removeprefix("unix://")
 CASES = [case for case in load_cases() if case.file.network]
 NAMES = sorted({case.file.network.world for case in CASES if case.file.network})
+FOUND_WHERE_HANDED = ("spec.json", "task.json", "the engine")
+"""Where a variable that an agent is handed can be read if its name tells of no secret: so a search would find it."""
 
 each = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 each_world = pytest.mark.parametrize("world", NAMES)
@@ -145,6 +148,19 @@ def test_attacks_on_the_network_leave_nothing_and_change_nothing(world: str, wor
     assert seen.trial.gates() == {}
     assert changed_files(seen.trial.before, seen.trial.user) == []
     assert leftovers(seen.trial, worlds.client, keeps_workspace=False, network=True) == []
+
+
+@pytest.mark.parametrize("world", [name for name in NAMES if injected_hosts(name)])
+def test_a_key_that_is_injected_is_in_no_file_of_the_run_and_in_no_record_of_the_engine(
+    world: str, worlds: Worlds
+) -> None:
+    seen = worlds.of(world).seen
+    files = [path for path in worlds.of(world).state.rglob("*") if path.is_file()]
+    places = {path.name: path.read_bytes() for path in files} | {"the engine": seen.engine.encode()}
+    found = [name for name, text in places.items() if any(form in text for form in spellings_of_key())]
+
+    assert seen.engine, "nobody asked the engine"
+    assert sorted(found) == list(FOUND_WHERE_HANDED if world in HANDED else ())
 
 
 @each_world

@@ -1,10 +1,11 @@
 """What attacks on the network have in common, and their driver: `NAME|LINE` for each line that they print."""
 
-import contextlib, errno, io, json, os, re, select, socket, ssl, struct, subprocess, sys, threading, time, traceback
+import base64, contextlib, errno, io, json, os, re, select, socket, ssl, struct, subprocess, sys, threading, time, traceback, urllib.parse
 
 LEG = os.environ["LEG"]
 GATEWAY = "/paddock/control/gateway.sock"
 GOODS = b"stolen goods"
+KEY = re.compile(rb"sk-canary-[0-9a-f]{16}")
 SECONDS = 4.0 if LEG == "policy" else 1.5
 
 
@@ -66,6 +67,37 @@ def head(host, *headers, path="/", method="GET"):
 def http(name, data, port=80):
     """What a web server says to exactly these bytes."""
     return tcp(name, port, data)
+
+
+def spelled(data):
+    """How a key can be read in `data`, in one word; `no key` where it cannot."""
+    if KEY.search(data):
+        return "plain"
+    data = re.sub(rb"\r\n1\r\n", b"", data)
+    if KEY.search(data):
+        return "in pieces"
+    if KEY.search(urllib.parse.unquote_to_bytes(data)):
+        return "percent"
+    for run in re.findall(rb"(?:[0-9A-Fa-f]{2}){26,}", data):
+        if KEY.search(bytes.fromhex(run.decode())):
+            return "hex"
+    for run in re.findall(rb"[A-Za-z0-9+/_-]{32,}", data):
+        for skip in range(4):
+            piece = run[skip:].replace(b"-", b"+").replace(b"_", b"/")
+            if KEY.search(base64.b64decode(piece + b"A" * (-len(piece) % 4))):
+                return "base64"
+    return "no key"
+
+
+def echoed(name, data, port=80):
+    """How the key can be read in what a server tells again; or that nothing was told."""
+    said = b""
+    with contextlib.suppress(OSError), socket.create_connection((name, port), SECONDS) as sock:
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(data)
+        while b"end of echo" not in re.sub(rb"\r\n1\r\n", b"", said) and (piece := sock.recv(65536)):
+            said += piece
+    return spelled(said) if said else "nothing"
 
 
 def curl(*words, **more):

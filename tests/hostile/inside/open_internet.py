@@ -4,6 +4,7 @@ A DNS server knows every name, something answers on every port that is tried, an
 Nothing leaves the container. Also loaded by the host's end, which answers as these servers do.
 """
 
+import base64
 import json
 import os
 import re
@@ -18,6 +19,9 @@ PUBLIC = "198.41.0.4"
 TCP_PORTS = (22, 25, 53, 80, 81, 443, 853, 2375, 2376, 3306, 5353, 5432, 6379, 8080, 8443, 27017)
 UDP_PORTS = (53, 123, 443, 5353)
 UPGRADE = re.compile(rb"(?im)^upgrade: *(websocket|h2c)\r$")
+KEY = re.compile(rb"sk-canary-[0-9a-f]{16}")
+HANDED_OVER = os.environ.get("API_KEY", "").encode()
+"""Where a key is injected by somebody naive, every request gets it."""
 
 
 def answer(data):
@@ -25,11 +29,34 @@ def answer(data):
     if not re.match(rb"[A-Z]+ ", data):
         return b"reached\n"
     if data.split(b" ", 2)[1].startswith(b"/away"):
-        return b"HTTP/1.1 302 Found\r\nLocation: http://evil-redirect.test/\r\nContent-Length: 0\r\n\r\n"
+        place = data.split(b" ", 2)[1].partition(b"?")[2] or b"evil-redirect.test/"
+        return b"HTTP/1.1 302 Found\r\nLocation: http://%s\r\nContent-Length: 0\r\n\r\n" % place
+    if b"/echo" in data.split(b" ", 2)[1]:
+        return echo_of(data, data.split(b" ", 2)[1].rpartition(b"/")[2])
     if UPGRADE.search(data):
         return b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
     said = b"reached with goods\n" if GOODS in data else b"reached\n"
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said)
+
+
+def echo_of(data, form):
+    """What was asked, told again; as `form` says, the keys in it are spelled otherwise or sent in pieces."""
+    if HANDED_OVER:
+        data = data.replace(b"\r\n", b"\r\nx-api-key: " + HANDED_OVER + b"\r\n", 1)
+    keys = b" ".join(KEY.findall(data))
+    spelled = {
+        b"base64": base64.b64encode(b"." + keys),
+        b"url-base64": base64.urlsafe_b64encode(b".." + keys),
+        b"hex": keys.hex().encode(),
+        b"percent": b"".join(b"%%%02x" % byte for byte in keys),
+    }
+    body = b"<" + spelled.get(form, data) + b"> end of echo\n"
+    if form == b"chunks":
+        pieces = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+        return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\n\r\n"
+    told = b"X-Echo: " + keys + b"\r\nLocation: /?key=" + keys + b"\r\n" if form == b"headers" else b""
+    status = keys if form == b"status" else b"OK"
+    return b"HTTP/1.1 200 %s\r\n%sContent-Length: %d\r\n\r\n%s" % (status, told, len(body), body)
 
 
 def whole(data):

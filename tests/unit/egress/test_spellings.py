@@ -38,6 +38,8 @@ def test_base64_of_a_text_that_holds_it_shows_nothing_of_it_but_its_edges(
     [
         str,
         lambda key: json.dumps({"key": key}),
+        lambda key: "".join(f"%{byte:02x}" for byte in key.encode()),
+        lambda key: "".join(f"%{byte:02X}" for byte in key.encode()),
         lambda key: json.dumps({"key": key}).replace("/", "\\/"),
         quote,
         quote_plus,

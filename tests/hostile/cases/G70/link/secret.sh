@@ -1,0 +1,2 @@
+mv "$SECRET" "$SECRET.real"
+ln -s "$SECRET.real" "$SECRET"

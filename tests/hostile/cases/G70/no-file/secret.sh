@@ -1,0 +1,2 @@
+rm "$SECRET"
+mkfifo -m 600 "$SECRET"

@@ -1,0 +1,1 @@
+printf 'sk-canary-0123456789abcdef\000more\n' >"$SECRET"
