@@ -36,8 +36,8 @@ hostile: ## Run the attacks
 bench: ## Measure Paddock against its floor
 	@.ci/with-engine .ci/tool python -m benchmarks
 
-images: ## Build the base image
-	@.ci/with-engine .ci/tool paddock image build
+images: ## Build every shipped image
+	@.ci/with-engine .ci/tool paddock image build --all
 
 docs: ## Write the generated parts of the documentation
 	@.ci/tool python .ci/docs.py

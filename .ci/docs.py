@@ -86,10 +86,14 @@ def gates() -> str:
 
 
 def agents() -> str:
-    """The agents that can be named with `--agent`."""
-    from runner.agents.table import AGENTS
+    """The agents that can be named with `--agent`, each with the keys that it can use."""
+    from runner.agents.table import agents as known
 
-    return table(("agent", "what it is"), [(f"`{name}`", agent.description) for name, agent in AGENTS.items()])
+    rows: list[tuple[object, ...]] = []
+    for name, agent in known().items():
+        keys = [f"`{key.variable}`" for provider in agent.providers("") for key in provider.keys]
+        rows.append((f"`{name}`", agent.description, ", ".join(keys) or "none"))
+    return table(("agent", "what it is", "keys, the first that there is"), rows)
 
 
 def settings() -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.first_request import measure_first_request
 from benchmarks.measure import Finding
 from benchmarks.memory import measure_memory
 from benchmarks.network import measure_network
@@ -22,6 +23,7 @@ PARTS: dict[str, Part] = {
     "startup": lambda place, asked: measure_startup(place, asked.rounds, asked.runs),
     "run": lambda place, asked: measure_run(place, asked.rounds),
     "memory": lambda place, asked: measure_memory(place, asked.output),
+    "agent": lambda place, asked: measure_first_request(place, asked.rounds),
     "network": lambda place, asked: measure_network(place, asked.rounds, asked.at_once),
 }
 

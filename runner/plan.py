@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 from runner.errors import RefusedError, UnenforceableError
-from runner.model.base import Record
 from runner.model.environment import environment_fault
-from runner.model.identity import Identity
 from runner.model.policy import Limits, Policy
 from runner.model.quantities import Bytes, format_size
+from runner.model.request import ImageSettings, Machine, Request
 from runner.model.spec import (
     ROLE_LABEL,
     RUN_LABEL,
@@ -21,7 +20,6 @@ from runner.model.spec import (
     SandboxSpec,
     Tmpfs,
 )
-from runner.model.support import unsupported
 
 WORKSPACE = "/workspace"
 HOME = "/home/agent"
@@ -35,6 +33,10 @@ CONTROL_SOCKET = "launch.sock"
 GATEWAY_SOCKET = "gateway.sock"
 """In the same folder, where the policy opens the network: the only way out."""
 COLLECTOR_OUT = "/out"
+TASK = "/paddock/task"
+"""What the agent is given to read."""
+AGENT = "/paddock/agent"
+"""What the agent keeps of its own."""
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -53,79 +55,11 @@ KEPT = frozenset({"PATH"})
 """Steering variables without which an image's own programs would not be found."""
 
 
-class Places(Record):
-    """Where the host keeps what a run's containers see: absolute paths."""
-
-    state: str
-    workspace: str
-    control: str
-    etc: str
-    collector_in: str
-    collector_out: str
-    shim: str
-    shim_network: str
-    collector: str
-
-
-class Command(Record):
-    """What an agent adapter wants to have run."""
-
-    argv: tuple[str, ...]
-    environment: dict[str, str] = {}
-
-
-class ImageSettings(Record):
-    """What an image would set if it were let to: taken into account so that it can be overridden."""
-
-    ref: ImageRef
-    environment: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()
-
-
-class Request(Record):
-    """Everything that decides a sandbox, gathered before the decision."""
-
-    run: str
-    policy: Policy
-    command: Command
-    image: ImageSettings
-    identity: Identity
-    places: Places
-    mounts: tuple[Mount, ...] = ()
-    """The policy's mounts and caches, resolved on the host and checked."""
-    environment: dict[str, str] = {}
-    """The task's own variables."""
-    secret_names: tuple[str, ...] = ()
-    """Variables of the task whose values stay out of the spec."""
-
-
-class Machine(Record):
-    """What the engine's machine has to give."""
-
-    cpus: int
-    memory: int
-    runtimes: tuple[str, ...]
-    missing_limits: tuple[str, ...] = ()
-    seccomp: bool = True
-    rootless: bool = False
-    cgroup_version: str = "2"
-
-
 def plan_sandbox(request: Request) -> SandboxSpec:
-    """The sandbox of one run. Raises `UnenforceableError` for what this version cannot do yet."""
-    refuse_unsupported(request.policy)
+    """The sandbox of one run. Raises `UnenforceableError` for an agent that would be root."""
     if request.identity.uid == 0:
         raise UnenforceableError("An agent never runs as uid 0.")
     return sandbox_spec(request)
-
-
-def refuse_unsupported(policy: Policy) -> None:
-    """Raises `UnenforceableError` with every key that this version cannot hold yet (promise 9: never ignored)."""
-    if reasons := unsupported(policy):
-        raise UnenforceableError(
-            "The policy asks for what this version cannot enforce yet:\n  " + "\n  ".join(reasons),
-            hint="Take these keys out of the policy, or choose another one: `paddock policy list`.",
-        )
 
 
 def sandbox_spec(request: Request) -> SandboxSpec:
@@ -146,7 +80,7 @@ def sandbox_spec(request: Request) -> SandboxSpec:
         gid=request.identity.gid,
         workdir=WORKSPACE,
         mounts=_mounts(request),
-        tmpfs=_tmpfs(policy, request.image.volumes),
+        tmpfs=_tmpfs(request),
         limits=_limits(policy.limits),
         network="gateway" if _gateway(policy) else "none",
         runtime=policy.sandbox.runtime,
@@ -261,16 +195,19 @@ def _mounts(request: Request) -> tuple[Mount, ...]:
         Mount(source=places.shim, target=SHIM),
         *(network if _gateway(request.policy) else ()),
         Mount(source=places.control, target=CONTROL),
+        *((Mount(source=places.task, target=TASK),) if request.command.files else ()),
+        *((Mount(source=places.agent, target=AGENT, mode="rw"),) if request.command.keeps else ()),
         # The user has a name inside whatever its number is, and nothing of the host's resolver is seen.
         *(Mount(source=f"{places.etc}/{name}", target=f"/etc/{name}") for name in ("passwd", "group", "resolv.conf")),
         *request.mounts,
     )
 
 
-def _tmpfs(policy: Policy, volumes: tuple[str, ...]) -> tuple[Tmpfs, ...]:
+def _tmpfs(request: Request) -> tuple[Tmpfs, ...]:
     """Memory for /tmp and HOME, and over every VOLUME of the image, which would be disk without a limit."""
-    size = Bytes(max(MIB, min(policy.limits.memory // 2, policy.limits.disk)))
-    taken = {"/tmp", HOME, WORKSPACE, *(mount.target for mount in policy.mounts), *(c.target for c in policy.caches)}  # noqa: S108
+    limits, volumes = request.policy.limits, request.image.volumes
+    size = Bytes(max(MIB, min(limits.memory // 2, limits.disk)))
+    taken = {"/tmp", HOME, *(mount.target for mount in _mounts(request))}  # noqa: S108
     return (
         Tmpfs(target="/tmp", size=size),  # noqa: S108 - inside the container
         Tmpfs(target=HOME, size=size, mode="0700", owned=True),

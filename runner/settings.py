@@ -47,6 +47,16 @@ def config_file() -> Path:
     return Path(platformdirs.user_config_dir("paddock")) / "config.toml"
 
 
+def trust_file() -> Path:
+    """Where it is kept what the user trusts of repositories: beside the config file."""
+    file = config_file()
+    if file.exists() and not file.is_file():  # /dev/null: there is to be no config, which says nothing of trust
+        import platformdirs
+
+        file = Path(platformdirs.user_config_dir("paddock")) / "config.toml"
+    return file.absolute().with_name("trusted.json")
+
+
 def state_dir(flag: Path | None = None) -> Path:
     """The state directory: flag, then `PADDOCK_STATE_DIR`, then the config file, then the platform's own place."""
     named = flag or _overrides.get("state_dir") or os.environ.get("PADDOCK_STATE_DIR") or _config().get("state_dir")

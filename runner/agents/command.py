@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from runner.agents.base import git_identity
+from runner.agents.base import Assignment, Reader, Silent, git_identity
+from runner.agents.providers import Provider
 from runner.errors import UsageError
+from runner.model.request import Command
 from runner.model.task import Task
-from runner.plan import Command
 
 
 class CommandAgent:
@@ -15,9 +16,15 @@ class CommandAgent:
 
     name = "command"
     description = "any command: what follows --"
+    image = ""
 
-    def command(self, task: Task) -> Command:
+    def providers(self, model: str) -> tuple[Provider, ...]:  # noqa: ARG002 - an Agent
+        """None."""
+        return ()
+
+    def command(self, assignment: Assignment) -> Command:
         """The task's argv."""
+        task = assignment.task
         if not task.argv:
             raise UsageError(
                 "There is nothing to run.", hint="Put a command after --, as in `paddock run REPO -- make test`."
@@ -27,6 +34,10 @@ class CommandAgent:
                 "The agent `command` takes a command after --, not a prompt.", hint="Choose one with --agent."
             )
         return Command(argv=task.argv, environment=git_identity("Paddock command"))
+
+    def reader(self) -> Reader:
+        """Any command's output is what it is."""
+        return Silent()
 
     def slug(self, task: Task) -> str:
         """The program's own name."""

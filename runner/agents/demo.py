@@ -9,10 +9,11 @@ from __future__ import annotations
 import inspect
 
 from runner.agents import demo_script
-from runner.agents.base import git_identity
+from runner.agents.base import Assignment, Reader, Silent, git_identity
+from runner.agents.providers import Provider
 from runner.errors import UsageError
+from runner.model.request import Command
 from runner.model.task import Task
-from runner.plan import Command
 
 
 class DemoAgent:
@@ -20,9 +21,15 @@ class DemoAgent:
 
     name = "demo"
     description = "a scripted agent: replaces deprecated unittest aliases, runs the tests, commits; needs no key"
+    image = ""
 
-    def command(self, task: Task) -> Command:
+    def providers(self, model: str) -> tuple[Provider, ...]:  # noqa: ARG002 - an Agent
+        """None."""
+        return ()
+
+    def command(self, assignment: Assignment) -> Command:
         """The script, whole, on the command line: nothing of it has to be in the image."""
+        task = assignment.task
         if task.argv:
             raise UsageError(
                 "The agent `demo` takes no command.", hint='Try `paddock run REPO --agent demo "fix the warnings"`.'
@@ -32,6 +39,10 @@ class DemoAgent:
             argv=("python3", "-c", script, task.prompt or "fix the deprecation warnings"),
             environment=git_identity("Paddock demo agent"),
         )
+
+    def reader(self) -> Reader:
+        """Its words are for people already."""
+        return Silent()
 
     def slug(self, task: Task) -> str:
         """The prompt's words."""

@@ -2,16 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from runner.agents.base import Agent
 from runner.agents.command import CommandAgent
 from runner.agents.demo import DemoAgent
 from runner.errors import UsageError
+from runner.model.agent_settings import AgentSettings
 
-AGENTS: dict[str, Agent] = {agent.name: agent for agent in (CommandAgent(), DemoAgent())}
+NONE: Mapping[str, AgentSettings] = MappingProxyType({})
 
 
-def agent_named(name: str) -> Agent:
+def agents(own: Mapping[str, AgentSettings] = NONE) -> dict[str, Agent]:
+    """Every agent by its name, in the order in which they are shown; `own` is what the user's settings say of agents.
+
+    Raises `UsageError` for settings of an agent that is neither known nor the user's own, or is both.
+    """
+    known = {agent.name: agent for agent in (*_simple(), *_with_models())}
+    mine: dict[str, Agent] = {}
+    for name, settings in own.items():
+        if settings.argv:
+            mine[name] = _own(name, settings, known)
+        elif name not in known:
+            raise UsageError(
+                f"Setting agents.{name}: there is no such agent.",
+                hint=f"Known agents: {', '.join(known)}. One of your own says its program in argv.",
+            )
+    return known | mine
+
+
+def agent_named(name: str, own: Mapping[str, AgentSettings] = NONE) -> Agent:
     """The adapter of that name. Raises `UsageError` that lists the names."""
-    if name not in AGENTS:
-        raise UsageError(f"There is no agent {name!r}.", hint=f"Known agents: {', '.join(AGENTS)}.")
-    return AGENTS[name]
+    simple = {agent.name: agent for agent in _simple()}
+    known = simple if name in simple and name not in own else agents(own)
+    if name not in known:
+        raise UsageError(f"There is no agent {name!r}.", hint=f"Known agents: {', '.join(known)}.")
+    return known[name]
+
+
+def _simple() -> tuple[Agent, ...]:
+    return (CommandAgent(), DemoAgent())
+
+
+def _with_models() -> tuple[Agent, ...]:
+    from runner.agents.aider import AiderAgent  # readers of event streams, which other runs need not wait for
+    from runner.agents.claude import ClaudeAgent
+    from runner.agents.codex import CodexAgent
+    from runner.agents.gemini import GeminiAgent
+    from runner.agents.mini import MiniAgent
+    from runner.agents.opencode import OpencodeAgent
+
+    return (ClaudeAgent(), CodexAgent(), GeminiAgent(), OpencodeAgent(), AiderAgent(), MiniAgent())
+
+
+def _own(name: str, settings: AgentSettings, known: Mapping[str, Agent]) -> Agent:
+    from runner.agents.own import OwnAgent
+
+    if name in known:
+        raise UsageError(
+            f"Setting agents.{name}.argv: Paddock has an agent of that name.",
+            hint="Give yours another name, or leave argv out to settle model, url, secret and header of Paddock's.",
+        )
+    return OwnAgent(name, settings)

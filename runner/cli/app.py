@@ -12,27 +12,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from runner.cli.options import (
-    AgentOption,
-    BaseOption,
-    DirtyOption,
     DoctorJson,
     EngineOption,
-    EnvOption,
-    ExpectOption,
-    ImageOption,
     JsonOption,
-    NameOption,
+    LiveOption,
     NetworkCheck,
-    ObserveOption,
-    PolicyOption,
-    PromptFile,
-    Repo,
     RunId,
     StateDirOption,
-    Words,
+    TranscriptOption,
 )
 from runner.cli.reaching_commands import add_reaching
 from runner.cli.subcommands import image_app, policy_app
+from runner.cli.task_commands import add_tasks
+from runner.cli.templates import add_templates
+from runner.cli.trusting_commands import add_trusting
 from runner.errors import PaddockError, UsageError
 from runner.settings import leave_plugins_out
 
@@ -68,74 +61,7 @@ def global_options(
     override(state_dir=state_dir, engine=engine)
 
 
-@app.command()
-def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
-    repo: Repo,
-    words: Words = None,
-    policy: PolicyOption = None,
-    agent: AgentOption = None,
-    prompt_file: PromptFile = None,
-    name: NameOption = "",
-    base: BaseOption = "",
-    dirty: DirtyOption = False,
-    env: EnvOption = None,
-    image: ImageOption = "",
-    expect_changes: ExpectOption = False,
-    observe: ObserveOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Let an agent work on a repository, in a sandbox. Its commits arrive as a branch."""
-    from runner.cli.running import TaskOptions, run_command
-
-    options = TaskOptions(
-        repo=repo,
-        words=words or [],
-        policy=policy,
-        agent=agent,
-        prompt_file=prompt_file,
-        name=name,
-        base=base,
-        dirty=dirty,
-        env=env or [],
-        image=image,
-        expect_changes=expect_changes,
-        observe=observe,
-    )
-    raise typer.Exit(run_command(options, as_json=json))
-
-
-@app.command()
-def plan(  # noqa: PLR0913, PLR0917
-    repo: Repo,
-    words: Words = None,
-    policy: PolicyOption = None,
-    agent: AgentOption = None,
-    prompt_file: PromptFile = None,
-    name: NameOption = "",
-    base: BaseOption = "",
-    dirty: DirtyOption = False,
-    env: EnvOption = None,
-    image: ImageOption = "",
-    observe: ObserveOption = False,
-    docker: Annotated[bool, typer.Option("--docker", help="Print what Docker would be asked for instead.")] = False,
-) -> None:
-    """Print what a run would be given. Starts nothing and needs no engine."""
-    from runner.cli.running import TaskOptions, plan_command
-
-    options = TaskOptions(
-        repo=repo,
-        words=words or [],
-        policy=policy,
-        agent=agent,
-        prompt_file=prompt_file,
-        name=name,
-        base=base,
-        dirty=dirty,
-        env=env or [],
-        image=image,
-        observe=observe,
-    )
-    plan_command(options, docker=docker)
+add_tasks(app)
 
 
 @app.command()
@@ -162,11 +88,16 @@ def show(run_id: RunId = "last", json: JsonOption = False) -> None:
 def logs(
     run_id: RunId = "last",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")] = False,
+    transcript: TranscriptOption = False,
+    live: LiveOption = False,
 ) -> None:
     """Print what the agent printed. Raw into a file or pipe, escaped on a terminal."""
-    from runner.cli.looking import print_log
+    from runner.cli.looking import print_activity, print_log, print_transcript
 
-    print_log(run_id, follow=follow)
+    if transcript and live:
+        raise UsageError("--transcript and --live say two things.", hint="Leave one out.")
+    shown = print_transcript if transcript else print_activity if live else print_log
+    shown(run_id, follow=follow)
 
 
 @app.command()
@@ -252,6 +183,8 @@ def recover(
 
 
 add_reaching(app)
+add_templates(app)
+add_trusting(app)
 
 
 def main() -> NoReturn:

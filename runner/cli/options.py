@@ -17,19 +17,69 @@ Words = Annotated[
 PolicyOption = Annotated[
     str | None, typer.Option("--policy", "-p", help="A preset's name or a policy file. [default: offline]")
 ]
-AgentOption = Annotated[str | None, typer.Option("--agent", "-a", help="Who works: command, demo. [default: command]")]
+AgentOption = Annotated[
+    str | None,
+    typer.Option(
+        "--agent",
+        "-a",
+        help="Who works: command, demo, claude, codex, gemini, opencode, aider, mini, or one of your own. "
+        "[default: command]",
+    ),
+]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="The model, as the agent names it.")]
+PassSecretOption = Annotated[
+    list[str] | None,
+    typer.Option("--pass-secret", metavar="NAME", help="Hand a secret to the sandbox itself; may be repeated."),
+]
 PromptFile = Annotated[Optional[Path], typer.Option("--prompt-file", help="Read the prompt from a file.")]  # noqa: UP045
+TemplateOption = Annotated[
+    str, typer.Option("--template", help="Put the prompt into a text: research, explain, scout, review, ...")
+]
+ContextOption = Annotated[
+    list[Path] | None,
+    typer.Option("--context", metavar="PATH", help="Give a copy of a file or folder, at /context; may be repeated."),
+]
+WithOption = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="REPO", help="Another repository to read, at /beside; may be repeated."),
+]
+NotesOption = Annotated[bool, typer.Option("--notes", help="Ask the agent to keep plan.md and notes.md.")]
+CheckOption = Annotated[
+    str, typer.Option("--check", metavar="CMD", help="A shell command that has to succeed on what was committed.")
+]
+UntilOption = Annotated[
+    str, typer.Option("--until", metavar="CMD", help="The same, and while it fails the agent is told and goes on.")
+]
+RoundsOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--max-rounds", min=1, max=100, help="How often the agent may work. [default: 5 with --until]"),
+]
+ReviewOption = Annotated[
+    str, typer.Option("--review", metavar="AGENT", help="Let another agent review the branch, and the first one mend.")
+]
 NameOption = Annotated[str, typer.Option("--name", help="A name of your own for the run.")]
 BaseOption = Annotated[str, typer.Option("--base", help="Begin at this revision. [default: HEAD]")]
 DirtyOption = Annotated[bool, typer.Option("--dirty", help="Carry uncommitted changes along as a first commit.")]
 EnvOption = Annotated[
     list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="Set a variable inside; may be repeated.")
 ]
-ImageOption = Annotated[str, typer.Option("--image", help="Another image than the shipped one.")]
+ImageOption = Annotated[
+    str,
+    typer.Option(
+        "--image",
+        help="Shipped parts, as in claude+python; an image of your own; or `repo`, the repository's, once trusted.",
+    ),
+]
 ExpectOption = Annotated[bool, typer.Option("--expect-changes", help="Exit with 3 when the agent left nothing.")]
 ObserveOption = Annotated[
     bool, typer.Option("--observe", help="Open the network, and tell what the policy would have denied.")
 ]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing until the end.")]
+RawOption = Annotated[bool, typer.Option("--raw", help="Show the agent's output as it comes.")]
+TranscriptOption = Annotated[
+    bool, typer.Option("--transcript", help="Print the transcript instead: what the agent said and did, as Markdown.")
+]
+LiveOption = Annotated[bool, typer.Option("--live", help="Print it as it was shown while the agent worked.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result document on stdout, and nothing else.")]
 NetworkCheck = Annotated[bool, typer.Option("--network", help="Also let a throw-away sandbox try the network.")]
 DoctorJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]

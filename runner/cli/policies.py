@@ -6,10 +6,8 @@ import json
 from collections.abc import Mapping
 
 from runner.cli.terminal import answer, say, table
-from runner.errors import UnenforceableError
 from runner.model.network import REGISTRY_GROUPS
 from runner.model.policy import json_schema
-from runner.model.support import unsupported
 from runner.report.network_groups import HEADER, group_cells, groups_in
 from runner.report.policy_toml import policy_toml
 from runner.run.groups import refuse_unknown_groups, shipped_groups
@@ -20,8 +18,7 @@ from runner.store.policy_files import explain, list_policies, load_policy
 def list_shipped() -> None:
     """Names and descriptions."""
     for name, description in list_policies():
-        reasons = unsupported(load_policy(name, home=home()).policy)
-        answer(f"{name:<10} {description}{'  (not yet: ' + reasons[0] + ')' if reasons else ''}")
+        answer(f"{name:<10} {description}")
 
 
 def show_policy(name: str) -> None:
@@ -32,10 +29,6 @@ def show_policy(name: str) -> None:
 def check_policy(name: str) -> None:
     """Silent success is no answer: say that it is right, or raise with every reason."""
     loaded = load_policy(name, home=home())
-    if reasons := unsupported(loaded.policy):
-        raise UnenforceableError(
-            f"{name} is well-formed, but this version cannot enforce it:\n  " + "\n  ".join(reasons)
-        )
     refuse_unknown_groups(loaded.policy.network, name)
     answer(f"{name} is right. {loaded.policy.digest()}")
 

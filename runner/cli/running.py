@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from runner.cli.console import Console
+from runner.cli.console import Console, View
 from runner.cli.terminal import answer
 from runner.clock import SystemClock, timestamp
 from runner.errors import EngineError, PaddockError, UsageError
 from runner.escape import escape_text
 from runner.model.result import EXIT_CODES, Digests, Outcome, RunResult
 from runner.model.settings import Settings
-from runner.model.task import Task
+from runner.model.task import Task, TaskResult
 from runner.plan import plan_sandbox
 from runner.repo.urls import is_url, parse_url
 from runner.run.cancellation import Cancellation
+from runner.run.decision import decide
 from runner.run.execute import run_task
 from runner.run.host import Host
 from runner.run.prepare import plan_request
 from runner.sandbox.docker_args import create_request
 from runner.sandbox.engine import Engine
 from runner.sandbox.late_engine import LateEngine
-from runner.settings import home, load_settings, variable
+from runner.settings import home, load_settings, trust_file, variable
 
 MAX_PROMPT = 1024 * 1024
+ROUNDS = 5
+"""How often an agent may work where nothing is said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,39 +39,120 @@ class TaskOptions:
     """The words of the command line."""
 
     repo: str
-    words: list[str]
+    words: list[str] = field(default_factory=list)
     policy: str | None = None
     agent: str | None = None
+    model: str = ""
     prompt_file: Path | None = None
+    template: str = ""
+    context: list[Path] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
+    notes: bool = False
     name: str = ""
     base: str = ""
     dirty: bool = False
     env: list[str] = field(default_factory=list)
+    pass_secret: list[str] = field(default_factory=list)
     image: str = ""
     expect_changes: bool = False
+    check: str = ""
+    until: str = ""
+    max_rounds: int | None = None
+    review: str = ""
     observe: bool = False
+    quiet: bool = False
+    raw: bool = False
+    json: bool = False
 
 
-def run_command(options: TaskOptions, *, as_json: bool) -> int:
-    """Carry out one run and show how it ended; the exit code."""
-    console = Console(stdout_is_taken=as_json)
+def run_command(options: TaskOptions) -> int:
+    """Carry out one task and show how it ended; the exit code."""
+    return carry_out(options, lambda settings, _: task_of(options, settings))
+
+
+def continue_command(run_id: str, options: TaskOptions) -> int:
+    """Go on where a run ended; the exit code."""
+    from runner.cli.runs import find_run
+    from runner.run.rounds import task_to_continue
+
+    def make(_: Settings, host: Host) -> Task:
+        words = prompt_of(options)
+        if not words:
+            raise UsageError("There is nothing to say to the agent.", hint="Put it after the run's id, in quotes.")
+        task = task_to_continue(find_run(run_id)[0].id, words, host)
+        environment = {**task.environment, **dict(map(parse_variable, options.env))}
+        check = options.until or options.check or task.check
+        return task.model_copy(update={"name": options.name, "environment": environment, "check": check})
+
+    return carry_out(options, make)
+
+
+def new_command(options: TaskOptions) -> int:
+    """Make a repository out of nothing, and carry out a task on it; the exit code."""
+    from runner.cli.starting import begin
+
+    def make(settings: Settings, host: Host) -> Task:
+        if (options.agent or settings.agent) == "command":
+            raise UsageError("`paddock new` needs an agent that can be asked.", hint="Choose one with --agent.")
+        context = [str(path) for path in options.context]
+        decide(task_of(replace(options, repo=".", context=[]), settings), host)  # what is refused makes no folder
+        begun = begin(options.repo, prompt_of(options), context, host)
+        folders = [Path(path) for path in begun.context]
+        return task_of(replace(options, repo=str(begun.path), context=folders), settings)
+
+    return carry_out(options, make)
+
+
+def carry_out(options: TaskOptions, make: Callable[[Settings, Host], Task]) -> int:
+    """One task, or the rounds of one, from its making to its summary."""
+    console = Console(stdout_is_taken=options.json)
     try:
         with cancellation_by_signals() as cancellation:
             settings = load_settings()
-            result = run_task(task_of(options, settings), host_of(settings, console, cancellation))
+            host = host_of(settings, console, cancellation)
+            task = make(settings, host)
+            console.view = view_of(options, task)
+            result = run_loop(task, options, host)
     except KeyboardInterrupt:
         result = nothing_started(options, Outcome.CANCELLED, EXIT_CODES[Outcome.CANCELLED], "")
     except PaddockError as error:
-        if not as_json:
+        if not options.json:
             raise
         outcome = Outcome.ENGINE_FAILED if isinstance(error, EngineError) else Outcome.REFUSED
         result = nothing_started(options, outcome, error.exit_code, f"{error.message} {error.hint}".strip())
         console.failure(error)
-    if as_json:
+    if options.json:
         answer(result.model_dump_json(indent=2))
     else:
         console.summary(result)
     return result.exit_code
+
+
+def run_loop(task: Task, options: TaskOptions, host: Host) -> RunResult:
+    """The task; in rounds, where the options ask for any."""
+    if not (options.until or options.review):
+        if options.max_rounds is not None:
+            raise UsageError("--max-rounds says nothing without --until or --review.")
+        return run_task(task, host)
+    if options.until and options.check:
+        raise UsageError("--check and --until are two checks.", hint="Leave one out: --until checks at the end, too.")
+    if task.agent == "command":
+        raise UsageError("A command cannot be told what to mend.", hint="Choose an agent with --agent.")
+    from runner.cli.templates import own_templates
+    from runner.run.rounds import Loop, run_rounds
+
+    loop = Loop(max_rounds=options.max_rounds or ROUNDS, review=options.review, templates=own_templates())
+    return run_rounds(task, loop, host)
+
+
+def view_of(options: TaskOptions, task: Task) -> View:
+    """How the agent's work is shown: an event stream made readable; any other output as it is."""
+    if options.quiet and options.raw:
+        raise UsageError("--quiet and --raw say two things.", hint="Leave one out.")
+    if options.quiet:
+        return "quiet"
+    plain = options.raw or task.agent in {"command", "demo"}
+    return "raw" if plain else "live"
 
 
 def plan_command(options: TaskOptions, *, docker: bool) -> None:
@@ -94,7 +178,9 @@ def host_of(settings: Settings, console: Console, cancellation: Cancellation) ->
         cancellation=cancellation,
         tell=console.event,
         show=console.output,
+        watch=console.activity,
         variable=variable,
+        trust=trust_file(),
     )
 
 
@@ -102,6 +188,14 @@ def task_of(options: TaskOptions, settings: Settings) -> Task:
     """The task that the command line describes. Raises `UsageError`."""
     agent = options.agent or settings.agent
     argv, prompt = (tuple(options.words), "") if agent == "command" else ((), prompt_of(options))
+    result: TaskResult = "branch"
+    if options.template:
+        from runner.cli.templates import own_templates
+        from runner.model.template import render
+        from runner.store.templates import find_template
+
+        template = find_template(options.template, own_templates()).template
+        prompt, result = render(template, prompt, check=options.until or options.check)
     return Task(
         repo=options.repo,
         base=options.base,
@@ -109,10 +203,18 @@ def task_of(options: TaskOptions, settings: Settings) -> Task:
         agent=agent,
         argv=argv,
         prompt=prompt,
+        model=options.model,
+        template=options.template,
+        result=result,
+        context=tuple(str(path.expanduser().absolute()) for path in options.context),
+        beside=tuple(place if is_url(place) else str(Path(place).expanduser().absolute()) for place in options.beside),
+        notes=options.notes,
         dirty=options.dirty,
         environment=dict(map(parse_variable, options.env)),
+        pass_secrets=tuple(options.pass_secret),
         policy=options.policy or settings.policy,
         image=options.image or settings.image,
+        check=options.until or options.check,
         expect_changes=options.expect_changes,
         observe=options.observe,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -73,11 +73,17 @@ def policy_schema(
 
 
 @image_app.command("build")
-def image_build() -> None:
-    """Build the base image now, rather than at the first run."""
-    from runner.cli.images import build_image
+def image_build(
+    names: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="NAME...", help="As for --image: base, claude, claude+python.", show_default=False),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every agent's and every stack's.")] = False,
+) -> None:
+    """Build shipped images now, rather than at the first run. Without a name: the base image."""
+    from runner.cli.images import build_images
 
-    build_image()
+    build_images(names or [], every=every)
 
 
 @image_app.command("wrap")
@@ -96,6 +102,16 @@ def image_list() -> None:
     from runner.cli.images import list_images
 
     list_images()
+
+
+@image_app.command("outdated")
+def image_outdated(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Compare the pinned versions with the newest ones of the registries. Nothing is changed."""
+    from runner.cli.images import outdated_images
+
+    outdated_images(as_json=as_json)
 
 
 @image_app.command("rm")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -21,8 +22,12 @@ async def dial_tcp(address: Address, port: int) -> socket.socket:
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     upstream = socket.socket(family, socket.SOCK_STREAM)
     upstream.setblocking(False)
+    place = (str(address), port)
     try:
-        await asyncio.get_running_loop().sock_connect(upstream, (str(address), port))
+        with contextlib.suppress(BlockingIOError):
+            upstream.connect(place)
+        # A server nearby has answered by now: the loop asks once more, and has nothing to wait for.
+        await asyncio.get_running_loop().sock_connect(upstream, place)
     except BaseException:
         upstream.close()
         raise

@@ -12,12 +12,16 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from typing import Literal
 
 from runner.egress.audit import Audit, open_audit
+from runner.egress.budget import UsageCounter
 from runner.egress.carriage import UploadMeter
 from runner.egress.order import GatewayLimits, GatewayOrder
 from runner.egress.switchboard import Switchboard
+from runner.egress.watch import Watch
 from runner.errors import EngineError
+from runner.model.usage import Spent
 from runner.plan import GATEWAY_SOCKET
 
 __all__ = ["GATEWAY_SOCKET", "Gateway", "GatewayLimits", "GatewayOrder", "open_gateway"]
@@ -37,6 +41,7 @@ class Gateway:
         self._listener = listener
         self._audit = audit
         self._meter = UploadMeter(order.upload_limit)
+        self._usage = UsageCounter(order.budget)
         self._switchboard: Switchboard | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -64,6 +69,16 @@ class Gateway:
         return self._meter.used
 
     @property
+    def spent(self) -> tuple[Spent, ...]:
+        """What was used of the models behind injected hosts, by model, as their own answers tell it."""
+        return self._usage.rows
+
+    @property
+    def budget_exceeded(self) -> Literal["", "tokens", "cost_usd"]:
+        """Which part of the budget is used up, if one is; no injected host is reached from then on."""
+        return self._usage.exceeded
+
+    @property
     def active(self) -> int:
         """How many connections the sandbox has open."""
         return self._switchboard.active if self._switchboard else 0
@@ -71,7 +86,7 @@ class Gateway:
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gateway")
-        self._ended = pool.submit(lambda: asyncio.run(self._serve()))
+        self._ended = pool.submit(self._run)
         self._ended.add_done_callback(lambda _: self._ready.set())
         try:
             self._ready.wait(_CLOSING_TIME)
@@ -82,11 +97,16 @@ class Gateway:
                     self._loop.call_soon_threadsafe(self._stop.set)
             pool.shutdown(wait=True)
 
-    async def _serve(self) -> None:
+    def _run(self) -> None:
+        watch = Watch()
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(watch)) as runner:
+            runner.run(self._serve(watch))
+
+    async def _serve(self, watch: Watch) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         # What asyncio would print is on the record already: each connection's end is.
         self._loop.set_exception_handler(lambda _loop, _context: None)
-        self._switchboard = switchboard = Switchboard(self._order, self._audit, self._meter)
+        self._switchboard = switchboard = Switchboard(self._order, self._audit, self._meter, self._usage, watch)
         stopping = asyncio.ensure_future(self._stop.wait())
         working = [asyncio.ensure_future(self._accept(switchboard)), asyncio.ensure_future(switchboard.sweep())]
         self._ready.set()

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from runner.egress.http_body import body_of
+from runner.egress.budget import UsageCounter
+from runner.egress.http_body import Body, body_of
 from runner.egress.http_guard import HttpGuard, State
 from runner.egress.http_head import Head, HeadError
 from runner.egress.inject_answer import Answers
 from runner.egress.spellings import spellings
+from runner.egress.usage import Asked
 from runner.redact import MIN_LENGTH
 
 CREDENTIALS = re.compile(
@@ -65,18 +67,39 @@ def _parts(secret: str) -> list[str]:
     return [part for part in parts if len(part) >= MIN_LENGTH]
 
 
+class _CountedBody:
+    """A request's body, whose size is noted with the request."""
+
+    def __init__(self, body: Body, asked: Asked) -> None:
+        self._body = body
+        self._asked = asked
+        asked.whole = body.ended
+
+    @property
+    def ended(self) -> bool:
+        return self._body.ended
+
+    def take(self, data: bytes) -> int:
+        taken = self._body.take(data)
+        self._asked.size += taken
+        self._asked.whole = self._body.ended
+        return taken
+
+
 class InjectingGuard(HttpGuard):
     """An `HttpGuard` whose requests leave with the credentials of `host` and with no others.
 
     Its `answers` are what comes back.
     """
 
-    def __init__(self, host: str, port: int, credentials: Iterable[Injected]) -> None:
+    def __init__(
+        self, host: str, port: int, credentials: Iterable[Injected], usage: UsageCounter | None = None
+    ) -> None:
         super().__init__(host, port)
         credentials = tuple(credentials)
         self._added = tuple((each.header.encode(), each.value.encode()) for each in credentials)
         self._ours = _REPLACED | {header for header, _ in self._added}
-        self.answers = Answers(form for each in credentials for form in each.hidden)
+        self.answers = Answers((form for each in credentials for form in each.hidden), usage)
 
     @property
     def cut_off(self) -> bool:
@@ -87,8 +110,8 @@ class InjectingGuard(HttpGuard):
         self._check_host(head)
         if head.asks_for_websocket:
             raise HeadError("a websocket to a host whose requests are given a credential")
-        self._follow(body_of(head.body, trailers=False))
-        self.answers.asked(head.method)
+        asked = self.answers.asked(head.method, head.target)
+        self._follow(_CountedBody(body_of(head.body, trailers=False), asked))
         kept = [(name, value) for name, value in head.headers if self._is_harmless(name)]
         ours = [(b"host", self._host.encode()), (b"accept-encoding", b"identity"), *self._added]
         if b"close" in {word.strip() for word in b",".join(head.values("connection")).lower().split(b",")}:

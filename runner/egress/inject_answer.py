@@ -9,8 +9,10 @@ import re
 from collections import deque
 from collections.abc import Iterable
 
+from runner.egress.budget import CountedAnswer, UsageCounter
 from runner.egress.http_body import Body, ChunkedBody, SizedBody
 from runner.egress.http_head import MAX_HEAD, HeadError, parse_headers
+from runner.egress.usage import Asked
 from runner.redact import MIN_LENGTH, Redactor
 
 MOST_WAITING = 100
@@ -39,10 +41,12 @@ class Answers:
     a hidden value waits for the next bytes, or for the end of the body.
     """
 
-    def __init__(self, hidden: Iterable[str]) -> None:
+    def __init__(self, hidden: Iterable[str], usage: UsageCounter | None = None) -> None:
+        self._usage = usage or UsageCounter()
+        self._counted: CountedAnswer | None = None
         self._hidden = tuple(hidden)
         self._redactor = Redactor(self._hidden, same_length=True)
-        self._asked: deque[str] = deque()
+        self._asked: deque[Asked] = deque()
         self._held = b""
         self._body: Body | None = None
 
@@ -51,11 +55,13 @@ class Answers:
         """Whether an answer, or the rest of one, is still to come."""
         return bool(self._asked) or self._body is not None
 
-    def asked(self, method: str) -> None:
-        """A request has gone out. Raises `HeadError` when too many wait for an answer."""
+    def asked(self, method: str, target: str = "") -> Asked:
+        """A request goes out; its size is for the caller to count. Raises `HeadError` when too many wait."""
         if len(self._asked) >= MOST_WAITING:
             raise HeadError("too many requests at once")
-        self._asked.append(method)
+        asked = Asked(method, target)
+        self._asked.append(asked)
+        return asked
 
     def incoming(self, data: bytes) -> bytes:
         """What of the server's bytes, held and new, may go to the client. Raises `HeadError`."""
@@ -79,17 +85,34 @@ class Answers:
 
     def end(self) -> bytes:
         """What was held back when the server ends the connection."""
+        self._asked.clear()  # it has answered none of these, and has cost nothing with them
+        self._end_count()
         if self._body is None:
             return b""
         rest, self._body = _framed(self._body, self._rest()), None
         return rest
 
+    def abandon(self) -> None:
+        """Nobody waits for what is still to come: it has cost what it has cost."""
+        self._end_count()
+        while self._asked:
+            self._usage.abandon(self._asked.popleft())
+
+    def _end_count(self) -> None:
+        counted, self._counted = self._counted, None
+        if counted is not None:
+            counted.end()
+
     def _read_body(self, body: Body, data: bytes) -> tuple[int, bytes]:
         taken = body.take(data)
         content = body.content if isinstance(body, ChunkedBody) else [(0, taken)]
+        if self._counted is not None:
+            for start, stop in content:
+                self._counted.feed(data[start:stop])
         shown = b"".join(self._redactor.feed(data[start:stop]) for start, stop in content)
         if not body.ended:
             return taken, _framed(body, shown)
+        self._end_count()
         self._body = None
         last = b"0\r\n\r\n" if isinstance(body, ChunkedBody) else b""
         return taken, _framed(body, shown + self._rest()) + last
@@ -117,15 +140,18 @@ class Answers:
             raise HeadError("an answer in another protocol")
         if status < 200:  # an interim answer: another one follows
             return
-        method = self._asked.popleft() if self._asked else ""
-        if method == "HEAD" or status in {204, 304}:
+        asked = self._asked.popleft() if self._asked else Asked("")
+        if asked.method == "HEAD" or status in {204, 304}:
             return
         body = _announced(headers)
         if any(
             value.lower() not in {b"", b"identity"} for name, value in headers if name.lower() == b"content-encoding"
         ):
             raise HeadError("a compressed answer, in which a credential could not be seen")
-        self._body = None if body.ended else body
+        if not body.ended:
+            self._body = body
+            kind = next((value for name, value in headers if name.lower() == b"content-type"), b"")
+            self._counted = self._usage.follow(asked, status, kind)
 
 
 def _announced(headers: tuple[tuple[bytes, bytes], ...]) -> Body:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner.egress.addresses import PrivateEntries
 from runner.egress.audit import AUDIT_LIMIT
+from runner.egress.budget import Budget
 from runner.egress.inject import Injected
 from runner.egress.outside import Outside
 from runner.egress.rules import Rules
@@ -48,5 +49,7 @@ class GatewayOrder:
     outside: Outside = field(default_factory=Outside)
     limits: GatewayLimits = GatewayLimits()
     injections: tuple[Injected, ...] = ()
+    budget: Budget = field(default_factory=Budget)
+    """What may be used of the models behind `injections`; then every connection to an injected host ends."""
     tls: ssl.SSLContext | None = None
     """Whom to trust where credentials are injected; it checks certificates and names."""

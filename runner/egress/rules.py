@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 from runner.model.base import Record
@@ -121,6 +122,7 @@ def _expanded(destination: Destination, groups: Groups, default: tuple[int, ...]
     yield Rule(kind=destination.kind, name=destination.name, ports=ports)
 
 
+@lru_cache(maxsize=256)
 def canonical_name(text: str) -> str:
     """The one form in which names are compared: small letters, no trailing dot. Raises ValueError for what is no name.
 

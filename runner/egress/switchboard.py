@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Coroutine
 
 from runner.egress.audit import Audit, Entry
+from runner.egress.budget import UsageCounter
 from runner.egress.carriage import Carriage, UploadMeter
 from runner.egress.client_hello import HelloError, More, server_name
 from runner.egress.http_guard import HttpGuard
@@ -30,16 +31,20 @@ class ClientGone(Exception):
 class Switchboard:
     """All connections of one run, in one event loop."""
 
-    def __init__(self, order: GatewayOrder, audit: Audit, meter: UploadMeter) -> None:
+    def __init__(
+        self, order: GatewayOrder, audit: Audit, meter: UploadMeter, usage: UsageCounter, watch: Watch
+    ) -> None:
         self._order = order
         self._audit = audit
         self._meter = meter
-        self._watch = Watch()
+        self._usage = usage
+        self._watch = watch
         self._reach = Reach(order)
         self._tunnels: set[Carriage] = set()
         self._asking: set[asyncio.Task[None]] = set()
         self._all: set[asyncio.Task[None]] = set()
         meter.when_exceeded = lambda: self._stop_tunnels("upload-limit")
+        usage.when_exceeded = lambda: self._stop_tunnels("budget", TlsTunnel)
 
     @property
     def active(self) -> int:
@@ -54,7 +59,14 @@ class Switchboard:
             inside.close()
             self._audit.note(Entry(kind="protocol", reason="too-many-connections"))
             return
-        task = asyncio.ensure_future(self._serve(inside))
+        try:
+            begun = inside.recv(MAX_LINE)  # most often its line has come with it: then nobody has to wait for that
+        except BlockingIOError:
+            begun = b""
+        except OSError:
+            inside.close()
+            return
+        task = asyncio.ensure_future(self._serve(inside, begun))
         self._all.add(task)
         self._asking.add(task)
         task.add_done_callback(self._done)
@@ -75,10 +87,9 @@ class Switchboard:
         self._stop_tunnels("gateway-closed")
         if self._all:
             await asyncio.wait(self._all, timeout=2)
-        self._watch.close()
 
-    def _stop_tunnels(self, why: str) -> None:
-        for tunnel in list(self._tunnels):
+    def _stop_tunnels(self, why: str, kind: type[Carriage] = Carriage) -> None:
+        for tunnel in [each for each in self._tunnels if isinstance(each, kind)]:
             tunnel.stop(why)
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -88,10 +99,9 @@ class Switchboard:
         if error is not None:  # a fault of ours ends the one connection that met it, closed and on the record
             self._audit.note(Entry(kind="protocol", reason=f"internal-error: {type(error).__name__}"))
 
-    async def _serve(self, inside: socket.socket) -> None:
-        """One connection from the shim: lookups, or one tunnel."""
+    async def _serve(self, inside: socket.socket, data: bytes) -> None:
+        """One connection from the shim, which has said that much: lookups, or one tunnel."""
         loop = asyncio.get_running_loop()
-        data = b""
         try:
             while True:
                 line, feed, rest = data.partition(b"\n")
@@ -173,6 +183,8 @@ class Switchboard:
         decision = self._order.rules.decide(entry.name, request.port)
         if not decision.allowed:
             raise Refused(decision.reason)
+        if self._usage.exceeded and self._injects(entry):
+            raise Refused("budget")
         if not self._meter.take(len(entry.name)):  # a name that is looked up is sent out too
             raise Refused("upload-limit")
         return decision.reason
@@ -203,7 +215,7 @@ class Switchboard:
         early: bytes,
         credentials: tuple[Injected, ...],
     ) -> None:
-        tunnel = TlsTunnel(self._meter, InjectingGuard(entry.name, HTTP_PORT, credentials))
+        tunnel = TlsTunnel(self._meter, InjectingGuard(entry.name, HTTP_PORT, credentials, self._usage))
         loop = asyncio.get_running_loop()
         try:
             if self._order.tls is None:
@@ -218,6 +230,8 @@ class Switchboard:
             await loop.sock_sendall(inside, OK)
         except OSError:
             raise ClientGone from None
+        if self._usage.exceeded:  # meanwhile: who is not being carried yet was not stopped
+            tunnel.stop("budget")
         await self._follow(entry, tunnel, tunnel.carry(inside, early))
 
     async def _follow(self, entry: Entry, tunnel: Carriage, carrying: Coroutine[None, None, None]) -> None:

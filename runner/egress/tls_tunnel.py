@@ -58,6 +58,7 @@ class TlsTunnel(Carriage):
             self.stop("gateway-closed")
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._writer.transport.abort()
+            self._injecting.answers.abandon()
 
     def stop(self, why: str, *, flush: bool = False) -> None:  # noqa: ARG002 - nothing here outlives its task
         """See `Carriage.stop`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import select
 import socket
 from collections.abc import Callable
@@ -34,7 +33,7 @@ class _End:
         """Nothing is written after what is held."""
         self._closing = False
         self.ended = False
-        self.lost = asyncio.get_running_loop().create_future()
+        self.lost = False
 
     def open(self, sock: socket.socket) -> None:
         """Take a non-blocking socket over; it is not read yet."""
@@ -85,8 +84,9 @@ class _End:
     def close(self, *, flush: bool) -> None:
         """Close; with `flush`, once the other side has taken what is held."""
         self._closing = True
-        self.pause()
-        if not (flush and self._held):
+        if flush and self._held:
+            self.pause()
+        else:
             self._lose("closed")
 
     def _wait(self) -> None:
@@ -95,16 +95,13 @@ class _End:
             self._watch.wait_for(self._socket.fileno(), events, self._ready)
 
     def _ready(self, events: int) -> None:
-        fault = True
         try:
             if self._socket and self._held and events & ~select.EPOLLIN:
                 self._writable(self._socket)
             if self._socket and self._reading and events & ~select.EPOLLOUT:
                 self._readable(self._socket)
-            fault = False
-        finally:
-            if fault:  # one of ours: it ends the connection that met it, and no other
-                self._tunnel.stop("internal-error")
+        except Exception:  # noqa: BLE001 - a fault of ours ends the connection that met it, and no other
+            self._tunnel.stop("internal-error")
 
     def _readable(self, sock: socket.socket) -> None:
         try:
@@ -144,13 +141,15 @@ class _End:
     def _lose(self, why: str) -> None:
         """It is gone: what is held can reach nobody."""
         if self._socket is not None:
-            self._watch.wait_for(self._socket.fileno(), 0, self._ready)
+            self._watch.forget(self._socket.fileno())
             self._socket.close()
             self._socket = None
         self._held.clear()
-        if not self.lost.done():
-            self.lost.set_result(None)
+        if not self.lost:
+            self.lost = True
             self._tunnel.stop(why, flush=True)
+            if self.other.lost:
+                self._tunnel.over()
 
 
 class Tunnel(Carriage):
@@ -161,6 +160,7 @@ class Tunnel(Carriage):
         self._inside = _End(self, watch, self._up, gone="client-gone")
         self._outside = _End(self, watch, self._down, gone="server-gone")
         self._inside.other, self._outside.other = self._outside, self._inside
+        self._over = self._loop.create_future()
 
     async def carry(self, inside: socket.socket, outside: socket.socket, opening: bytes) -> None:
         """Take both sockets over, send `opening` to the server, and return when both are closed."""
@@ -171,8 +171,7 @@ class Tunnel(Carriage):
         self._inside.read_on()
         self._outside.read_on()
         try:
-            await self._inside.lost
-            await self._outside.lost
+            await self._over
         except BaseException:
             self.stop("gateway-closed")
             raise
@@ -184,6 +183,11 @@ class Tunnel(Carriage):
         self.ended = self.ended or why
         self._inside.close(flush=flush)
         self._outside.close(flush=flush)
+
+    def over(self) -> None:
+        """Both ends have told that they are gone."""
+        if not self._over.done():
+            self._over.set_result(None)
 
     def _up(self, piece: memoryview) -> None:
         if data := self.let_out(piece):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from runner.model.base import Record
 
@@ -31,6 +32,7 @@ class Connect(Record):
     port: int
 
 
+@lru_cache(maxsize=256)
 def parse_line(line: bytes) -> Lookup | Connect:
     """Reads one line, without its line feed. Raises `WireError`."""
     match = _LINE.fullmatch(line)

@@ -22,6 +22,7 @@ class Phase(StrEnum):
     COLLECT = "collect"
     GATES = "gates"
     IMPORT = "import"
+    CHECK = "check"
     REPORT = "report"
 
 

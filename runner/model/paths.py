@@ -8,6 +8,10 @@ from runner.model.wording import quoted
 
 WORKSPACE = "/workspace"
 AGENT_HOME = "/home/agent"
+CONTEXT = "/context"
+"""Copies of what `--context` names, where it names anything."""
+BESIDE = "/beside"
+"""Clones of what `--with` names, where it names anything."""
 
 # Nothing may be put at these or below them. What they hold decides what the sandbox is.
 _RESERVED = {

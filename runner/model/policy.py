@@ -167,7 +167,15 @@ class Limits(Record):
         gt=0,
         le=1_000_000,
         allow_inf_nan=False,
-        description="US dollars, counted from the agent's own usage events; unset: not watched.",
+        description="US dollars, by the gateway's count of tokens and the list of prices; unset: not watched.",
+    )
+    tokens: int | None = Field(
+        default=None,
+        strict=True,
+        ge=1,
+        le=10**12,
+        description="Tokens of the model, all kinds together, as the gateway counts them in the answers that it "
+        "passes on; unset: not watched.",
     )
     grace: Period = Field(default=Seconds(10), description="Time between the polite signal and the kill.")
 

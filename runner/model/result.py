@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from runner.model.base import Record
 from runner.model.network import NetworkRow
+from runner.model.usage import Spent
 
 RESULT_VERSION: Final = 1
 
@@ -60,7 +61,7 @@ DESCRIPTIONS: dict[Outcome, str] = {
     Outcome.OUT_OF_MEMORY: "The kernel stopped the agent: it reached the memory limit.",
     Outcome.DISK_EXCEEDED: "The agent was stopped: it reached the limit on disk or on the number of files.",
     Outcome.OUTPUT_EXCEEDED: "The agent was stopped: it printed more than the output limit.",
-    Outcome.BUDGET_EXCEEDED: "The agent was stopped: it reached the cost limit.",
+    Outcome.BUDGET_EXCEEDED: "The agent was stopped: it reached the limit on tokens or on cost.",
     Outcome.CHECK_FAILED: "The check failed on the collected commits.",
     Outcome.REJECTED: "What came out was kept apart by a gate, or could not all be collected; no branch was made.",
     Outcome.REFUSED: "The run was refused; the agent was not started.",
@@ -127,6 +128,34 @@ class Digests(Record):
     image: str = ""
 
 
+class CheckResult(Record):
+    """The user's own check on the collected commits, in a sandbox of its own."""
+
+    command: str
+    exit_code: int | None
+    """`None` when the engine lost it."""
+    stopped: Outcome | None = None
+    """The limit that it reached, if it did."""
+    seconds: float
+    output: str = ""
+    """The end of what it printed; hostile text."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not succeed, for whatever reason."""
+        return self.exit_code != 0 or self.stopped is not None
+
+
+class Round(Record):
+    """One round of work on one task: a run of its own."""
+
+    id: str
+    agent: str
+    outcome: Outcome
+    why: str
+    """What it was asked for: `task`, `check` (mend what the check found), `review`, `findings` (mend those)."""
+
+
 class RunResult(Record):
     """The result document, version 1."""
 
@@ -151,6 +180,22 @@ class RunResult(Record):
     would_deny: tuple[NetworkRow, ...] = ()
     """What an observed run reached and the given policy would have denied."""
     limits: dict[str, LimitUse] = {}
+    agent: str = ""
+    answer: str = ""
+    """The agent's last words; hostile text."""
+    session: str = ""
+    """The agent's own name for its conversation, by which it can go on."""
+    continues: str = ""
+    """The run that this one went on with."""
+    touched: tuple[str, ...] = ()
+    """Where the task was to find out: the files that the work would touch, as the agent says."""
+    check: CheckResult | None = None
+    rounds: tuple[Round, ...] = ()
+    """Where the work went round: every run that it took, this one last."""
+    spent: tuple[Spent, ...] = ()
+    """Tokens, by model, as the gateway counted them; marked as estimated where somebody else did."""
+    cost_usd: float | None = None
+    """What they cost by the list of prices; null when there were none, or a price is not known."""
     usage: dict[str, float] = {}
     """What was used and has no limit of its own: `cpu_seconds`, `bytes_written`."""
     timings: dict[str, float] = {}

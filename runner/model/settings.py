@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from runner.model.agent_settings import AgentSettings
 from runner.model.base import Record
 from runner.model.wording import quoted
 
@@ -43,6 +44,11 @@ class Settings(Record):
     extra_ca: Path | None = Field(
         default=None,
         description="A PEM file of authorities that the gateway trusts beside the system's, when it injects.",
+    )
+    agents: dict[str, AgentSettings] = Field(
+        default={},
+        description="What is settled for single agents, in tables `[agents.NAME]`: model, API and key of those that "
+        "Paddock knows, and agents of your own.",
     )
     image: str = Field(default="", description="Image of a run that names none; empty means the shipped base image.")
 

@@ -8,10 +8,21 @@ from typing import Literal
 
 from runner.model.base import Record
 
+TaskResult = Literal["branch", "answer", "touched"]
+
 RESERVED_NAMES = frozenset({"last"})
 """Words that name a run already."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+class Remaining(Record):
+    """What earlier rounds of one piece of work have left of its limits; `None`: that limit is not set."""
+
+    wall_clock: float
+    """Seconds."""
+    tokens: int | None = None
+    cost_usd: float | None = None
 
 
 class Task(Record):
@@ -29,6 +40,26 @@ class Task(Record):
     """For the agent `command`: what to run."""
     prompt: str = ""
     """For every other agent: what is asked of it."""
+    model: str = ""
+    """The model, as the agent or its provider names it; empty: the agent's own choice."""
+    template: str = ""
+    """The name of the text that the prompt was put into; empty: none."""
+    result: TaskResult = "branch"
+    """What is wanted: commits on a branch; an answer in words; or a list of the files that it would touch."""
+    notes: bool = False
+    """Whether the agent is to keep plan.md and notes.md in the repository."""
+    context: tuple[str, ...] = ()
+    """Files and folders of the host, absolute, of which the agent gets a copy at /context."""
+    beside: tuple[str, ...] = ()
+    """Other repositories, absolute paths or URLs, that the agent may read at /beside."""
+    pass_secrets: tuple[str, ...] = ()
+    """Secrets that the user wants inside the sandbox, by name."""
+    continues: str = ""
+    """The run that this one goes on with: its branch, and its agent's own conversation where that can be."""
+    remaining: Remaining | None = None
+    """What this run may use, where it is a later round; `None`: all that its policy grants."""
+    check: str = ""
+    """A shell command that has to succeed on what was committed, in a fresh sandbox without a network."""
     dirty: bool = False
     """Carry uncommitted, not ignored changes along as a first commit."""
     environment: dict[str, str] = {}
@@ -72,6 +103,12 @@ def _texts(task: Task) -> Iterator[tuple[str, str]]:
         ("The prompt", task.prompt),
         ("--policy", task.policy),
         ("--image", task.image),
+        ("--model", task.model),
+        ("--template", task.template),
+        ("--check", task.check),
+        *(("--context", path) for path in task.context),
+        *(("--with", place) for place in task.beside),
+        *(("--pass-secret", name) for name in task.pass_secrets),
     )
     yield from ((f"Word {number} of the command", word) for number, word in enumerate(task.argv, 1))
     for name, value in task.environment.items():

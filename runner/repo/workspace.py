@@ -206,9 +206,14 @@ def _keep_real_boundary(workspace: Workspace, history: History) -> Workspace:
 
 
 def _write_refs(workspace: Workspace) -> None:
+    """As `git pack-refs` writes them: GitPython, and whoever works with it, reads no other header than git's own."""
     names = sorted(workspace.refs, key=os.fsencode)
-    lines = ["# pack-refs with: sorted ", *(f"{workspace.refs[name]} {name}" for name in names)]
-    _write(workspace.path / ".git" / "packed-refs", lines)
+    tagged = any(name.startswith("refs/tags/") for name in names)
+    header = "# pack-refs with: sorted " if tagged else "# pack-refs with: peeled fully-peeled sorted "
+    dot_git = workspace.path / ".git"
+    _write(dot_git / "packed-refs", [header, *(f"{workspace.refs[name]} {name}" for name in names)])
+    if tagged:  # git alone knows what an annotated tag stands for
+        run_git(["pack-refs", "--all"], git_dir=dot_git, environment=QUICK)
 
 
 def _check_out(workspace: Workspace, deadline: float) -> None:

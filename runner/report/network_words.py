@@ -37,6 +37,9 @@ REASONS: dict[str, Words] = {
     "gateway-closed": Words("the run ended meanwhile", _TRY_AGAIN, failed=True),
     "client-gone": Words("the program went away before it sent anything", failed=True),
     "upload-limit": Words("the run had sent out all that it may", "`network.upload_limit` decides that"),
+    "budget": Words(
+        "the run had used up what it may of its model", "`limits.tokens` and `limits.cost_usd` decide that"
+    ),
     "audit-full": Words("the record is full, and nothing goes unrecorded", _FLOODED),
     "too-many-connections": Words("too many connections at one time", _FLOODED),
     "malformed-line": Words("something inside spoke to the gateway directly, and not as the sandbox does"),

@@ -20,6 +20,10 @@ class End(Record):
     changed: bool = False
     left: bool = False
     """Whether work was left in the workspace."""
+    budget: str = ""
+    """Which budget was used up."""
+    check_failed: bool = False
+    """Whether the user's own check did not succeed."""
     failure: str = ""
     """What failed on our side, if anything did."""
 
@@ -38,6 +42,7 @@ def decide_outcome(end: End) -> Outcome:
         (bool(end.failure) or end.exit_code is None, Outcome.ENGINE_FAILED),
         (blocked, Outcome.REJECTED),
         (end.exit_code != 0, Outcome.AGENT_FAILED),
+        (end.check_failed, Outcome.CHECK_FAILED),
         (end.changed, Outcome.COMPLETED),
         (end.left, Outcome.REJECTED),
     )
@@ -61,6 +66,7 @@ def reason_of(outcome: Outcome, end: End, limits: Limits) -> str:
         Outcome.OUT_OF_MEMORY: f"limits.memory = {format_size(limits.memory)}",
         Outcome.DISK_EXCEEDED: f"limits.disk = {format_size(limits.disk)}, limits.files = {limits.files}",
         Outcome.OUTPUT_EXCEEDED: f"limits.output = {format_size(limits.output)}",
+        Outcome.BUDGET_EXCEEDED: end.budget,
         Outcome.ENGINE_FAILED: end.failure or "the engine did not say how the container ended",
     }
     if not blocked and end.left:

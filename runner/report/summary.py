@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from runner.escape import escape_text
 from runner.model.quantities import format_duration, format_size
 from runner.model.result import DESCRIPTIONS, GateResult, LimitUse, RunResult, Verdict
+from runner.report.cells import readable
 from runner.report.network import denial_lines
+from runner.report.spending import spent_lines
 
 COMMITS_SHOWN = 10
+TOUCHED_SHOWN = 40
+ANSWER_SHOWN = 40
+"""Lines of an answer; of characters, the first `ANSWER_READ`."""
+ANSWER_READ = 100_000
 SIZES = frozenset({"memory", "disk", "output", "upload"})
 PERIODS = frozenset({"wall_clock", "idle"})
 
@@ -39,6 +45,14 @@ def headline(result: RunResult) -> str:
     return DESCRIPTIONS[result.outcome] + (f" ({escape_text(result.reason)})" if result.reason else "")
 
 
+def answer_lines(answer: str, *, more: str, most: int = ANSWER_SHOWN) -> Iterator[str]:
+    """The first lines of an agent's last words, escaped; where there are more, the command that prints them all."""
+    lines = readable(answer[:ANSWER_READ]).strip("\n").rstrip().split("\n")
+    yield from lines[:most]
+    if len(lines) > most or len(answer) > ANSWER_READ:
+        yield f"... and more: {more}"
+
+
 def _facts(result: RunResult) -> Iterator[tuple[str, str]]:
     if result.id:
         yield "run", result.id
@@ -52,11 +66,26 @@ def _facts(result: RunResult) -> Iterator[tuple[str, str]]:
         name = branch.ref.removeprefix("refs/heads/")
         if name and name != result.branch:
             yield "also", f"{name}  ({branch.commits} commits on {branch.inside})"
+    yield from spent_lines(result.spent, result.cost_usd)
+    yield from _further(result)
     if result.uncommitted_collected:
         yield "", "the last commit holds what the agent had left uncommitted"
     passed = sum(gate.verdict is Verdict.PASSED for gate in result.gates)
     if result.gates:
         yield "gates", f"{passed} of {len(result.gates)} passed"
+
+
+def _further(result: RunResult) -> Iterator[tuple[str, str]]:
+    """The check, the rounds that it took, and what the agent was to find out."""
+    if result.check:
+        ended = f"exit code {result.check.exit_code}" if result.check.stopped is None else result.check.stopped.value
+        yield "check", f"{result.check.command}  ({ended}, {format_duration(round(result.check.seconds, 1))})"
+    for number, each in enumerate(result.rounds):
+        yield "" if number else "rounds", f"{each.id}  {each.agent}, {each.why}: {each.outcome.value}"
+    for number, path in enumerate(result.touched[:TOUCHED_SHOWN]):
+        yield "" if number else "touches", path
+    if len(result.touched) > TOUCHED_SHOWN:
+        yield "", f"and {len(result.touched) - TOUCHED_SHOWN} more"
 
 
 def _commits(result: RunResult) -> Iterator[str]:
@@ -73,6 +102,9 @@ def _gate(gate: GateResult) -> Iterator[str]:
 
 
 def _details(result: RunResult) -> Iterator[str]:
+    for name, text in (("agent", result.agent), ("session", result.session), ("continues", result.continues)):
+        if text:
+            yield f"  {name:<10}{escape_text(text)}"
     yield f"  base      {result.base}"
     yield f"  head      {result.head or '-'}"
     for name, use in result.limits.items():

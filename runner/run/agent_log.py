@@ -17,15 +17,20 @@ Show = Callable[[int, bytes], None]
 class AgentLog:
     """Writes at most `limit` bytes and then one line that says so. One redactor for each stream.
 
+    `show` may fail, when whoever watches has gone; `follow`, which reads the same, may not.
+
     Taking output never fails: an agent whose output is not read would stand still. A disk that is full and a
     terminal that has gone are remembered, and the output goes on being counted.
     """
 
-    def __init__(self, path: Path, *, limit: int, secrets: Iterable[str], show: Show) -> None:
+    def __init__(
+        self, path: Path, *, limit: int, secrets: Iterable[str], show: Show, follow: Show | None = None
+    ) -> None:
         values = tuple(secrets)
         self._path = path
         self._limit = limit
         self._show: Show | None = show
+        self._follow = follow
         self._redactors = {1: Redactor(values), 2: Redactor(values)}
         self._file: BinaryIO | None = None
         self.received = 0
@@ -70,6 +75,8 @@ class AgentLog:
                 self._file.write(data)
         except OSError as error:
             self.failure = f"the agent's output could not be kept: {error.strerror}"
+        if self._follow is not None:
+            self._follow(stream, data)
         try:
             if self._show is not None:
                 self._show(stream, data)

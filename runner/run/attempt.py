@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from runner.errors import PaddockError
-from runner.model.result import LimitUse
+from runner.model.result import CheckResult, LimitUse
 from runner.model.spec import SandboxSpec
 from runner.repo.workspace import Workspace
 from runner.run.collected import Collected
@@ -15,6 +16,10 @@ from runner.run.journal import Journal
 from runner.run.prepare import Prepared
 from runner.run.supervise import Supervised
 from runner.store.runs import RunPaths
+
+if TYPE_CHECKING:
+    from runner.run.follow import Follower
+    from runner.run.spending import Spending
 
 
 @dataclass(kw_only=True)
@@ -33,7 +38,12 @@ class Attempt:
     supervised: Supervised | None = None
     uploaded: LimitUse | None = None
     """What was sent out of the sandbox, where it has a network."""
+    spending: Spending | None = None
+    """What was used of models, where the run has a network."""
     collected: Collected | None = None
+    told: Follower | None = None
+    """What the agent told of itself, where it has an event stream."""
+    checked: CheckResult | None = None
     errors: list[PaddockError] = field(default_factory=list)
 
 

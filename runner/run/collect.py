@@ -63,7 +63,8 @@ def collect_work(attempt: Attempt, workspace: Workspace, collector: Collector, *
         gates = judge(evidence)
         if evidence.branches:
             write_patch(quarantine, workspace.start, main_branch(evidence).head, paths.diff)
-    refs = name_branches(paths.id, report) if not blocked(gates) else {}
+    wanted = attempt.prepared.task.result == "branch"
+    refs = name_branches(paths.id, report) if wanted and not blocked(gates) else {}
     collected = described(evidence, gates, refs, report, what_is_left(report, reception, kept=kept))
     write_standing(attempt, workspace, collected)
     if evidence.branches and refs:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from runner.errors import ContainerGoneError, EngineError
@@ -13,28 +12,27 @@ from runner.model.events import Phase
 from runner.model.quantities import format_size
 from runner.model.result import LimitUse, RunResult
 from runner.model.task import Task
-from runner.plan import collector_spec, plan_sandbox, workspace_fits
+from runner.plan import collector_spec, plan_sandbox
 from runner.repo.urls import is_url, parse_url
-from runner.repo.workspace import Workspace, prepare_workspace
-from runner.run.agent_log import AgentLog
+from runner.repo.workspace import Workspace
+from runner.run.agent_log import AgentLog, Show
 from runner.run.attempt import Attempt, place_of_collector
 from runner.run.collector import Collector, collector_beside, open_collector
 from runner.run.finish import finish_run
 from runner.run.host import Host
 from runner.run.journal import Journal, remembered
 from runner.run.prepare import Prepared, prepare, request_of
-from runner.run.recovery_record import write_recovery
+from runner.run.spending import Spending
 from runner.run.start import start_sandbox
 from runner.run.supervise import supervise
+from runner.run.surroundings import open_workspace
 from runner.run.watchdog import Watched
 from runner.sandbox.engine import Box
-from runner.sandbox.etc_files import sandbox_etc
-from runner.settings import git_environment
 from runner.store.files import write_whole
 from runner.store.ledger import Ledger, RunRow
 from runner.store.owner import this_process
 from runner.store.runs import RunPaths, create_run
-from runner.store.tree import measure_tree, remove_tree
+from runner.store.tree import TreeSize, measure_tree, remove_tree
 
 if TYPE_CHECKING:
     from runner.egress.gateway import Gateway
@@ -59,7 +57,7 @@ def begin_run(prepared: Prepared, host: Host, ledger: Ledger) -> Attempt:
     """The run's directory and its row in the ledger: evidence that exists before the first effect."""
     state, task = host.settings.state_dir, prepared.task
     ledger.refuse_name_in_use(task.name)
-    paths = create_run(state, task.name or prepared.agent.slug(task), host.clock.now().date())
+    paths = create_run(state, prepared.slug, host.clock.now().date())
     with ExitStack() as undo:
         undo.callback(remove_tree, paths.directory)
         request = request_of(prepared, state, paths)
@@ -99,7 +97,8 @@ def without_secrets(prepared: Prepared) -> Task:
     task = prepared.task
     environment = {**task.environment, **dict.fromkeys(prepared.secrets, "[secret]")}
     repo = parse_url(task.repo).url if is_url(task.repo) else task.repo
-    return task.model_copy(update={"environment": environment, "repo": repo})
+    beside = tuple(parse_url(place).url if is_url(place) else place for place in task.beside)
+    return task.model_copy(update={"environment": environment, "repo": repo, "beside": beside})
 
 
 def carry_out(attempt: Attempt) -> RunResult:
@@ -112,7 +111,17 @@ def carry_out(attempt: Attempt) -> RunResult:
                     let_the_agent_work(attempt, beside)
                 if attempt.began:
                     collect(attempt, workspace, beside.result())
+        check(attempt)
     return finish_run(attempt)
+
+
+def check(attempt: Attempt) -> None:
+    """The user's own check, where there is one and work that it can be asked of."""
+    if attempt.prepared.task.check:
+        from runner.run.check import check_work, is_due
+
+        if is_due(attempt):
+            check_work(attempt)
 
 
 def collect(attempt: Attempt, workspace: Workspace, collector: Collector) -> None:
@@ -124,53 +133,6 @@ def collect(attempt: Attempt, workspace: Workspace, collector: Collector) -> Non
     except ContainerGoneError:
         with open_collector(place_of_collector(attempt)) as another:
             collect_attempt(attempt, workspace, another)
-
-
-def open_workspace(attempt: Attempt) -> Workspace | None:
-    """The throw-away repository, and the folders that the containers see; `None` when it was cancelled meanwhile."""
-    paths, prepared = attempt.paths, attempt.prepared
-    with attempt.journal.phase(Phase.WORKSPACE):
-        try:
-            with attempt.host.cancellation.interrupting():
-                workspace = attempt.workspace = make_workspace(attempt)
-        except KeyboardInterrupt:
-            return None
-        size = measure_tree(paths.workspace, enough=prepared.policy.limits.files)
-        workspace_fits(size.bytes, size.entries, prepared.policy.limits)
-        for notice in workspace.notices:
-            attempt.journal.notice(notice)
-        for folder in (paths.control, paths.etc):
-            folder.mkdir(mode=0o755)
-        for name, text in sandbox_etc(prepared.identity).items():
-            write_whole(paths.etc / name, text, mode=0o644)
-        open_caches(attempt)
-    write_recovery(attempt, workspace)
-    return workspace
-
-
-def make_workspace(attempt: Attempt) -> Workspace:
-    """The throw-away repository, as the policy says."""
-    prepared, options = attempt.prepared, attempt.prepared.policy.workspace
-    return prepare_workspace(
-        prepared.source,
-        attempt.paths.workspace,
-        index_copy=attempt.paths.index_copy,
-        history=options.history,
-        dirty=prepared.task.dirty,
-        include=options.include,
-        owner=prepared.identity,
-        environment=git_environment(),
-    )
-
-
-def open_caches(attempt: Attempt) -> None:
-    """The caches' folders, owned by the agent."""
-    caches = {cache.target for cache in attempt.prepared.policy.caches}
-    for mount in attempt.prepared.mounts:
-        if mount.target in caches and not os.path.isdir(mount.source):  # noqa: PTH112 - a plain string of the spec
-            os.makedirs(mount.source, mode=0o700)  # noqa: PTH103
-            if os.geteuid() == 0:
-                os.chown(mount.source, attempt.prepared.identity.uid, attempt.prepared.identity.gid)
 
 
 def let_the_agent_work(attempt: Attempt, beside: Future[Collector]) -> None:
@@ -186,7 +148,7 @@ def let_the_agent_work(attempt: Attempt, beside: Future[Collector]) -> None:
                 start_sandbox(host.engine, attempt.spec, prepared.secrets, attempt.paths.control, host.clock)
             )
             beside.result()
-        with journal.phase(Phase.AGENT), open_log(attempt) as log:
+        with journal.phase(Phase.AGENT), following(attempt) as follow, open_log(attempt, follow) as log:
             attempt.began = True
             started.go()
             attempt.supervised = supervise(watched(attempt, started.box, log, gateway), started.output)
@@ -207,31 +169,80 @@ def network_of(attempt: Attempt) -> Iterator[Gateway | None]:
         return
     from runner.run.network import open_network  # loaded by now: see prepare.find_route
 
-    with open_network(route, attempt.paths, attempt.host.outside) as gateway:
+    limits = attempt.prepared.policy.limits
+    with open_network(route, attempt.paths, attempt.host.outside, limits) as gateway:
         try:
             yield gateway
         finally:
             granted = attempt.prepared.policy.network.upload_limit
+            attempt.spending = Spending(gateway.spent, limits)
             attempt.uploaded = LimitUse(granted=granted, peak=gateway.uploaded, hit=gateway.upload_exceeded)
             if gateway.upload_exceeded:
                 limit = format_size(granted)
                 attempt.journal.notice(f"The network was cut off: network.upload_limit = {limit} was reached.")
 
 
-def open_log(attempt: Attempt) -> AgentLog:
+@contextmanager
+def following(attempt: Attempt) -> Iterator[Show | None]:
+    """Who reads the agent's event stream, where it has one; what it told is known when the scope ends."""
+    reader, paths = attempt.prepared.reader, attempt.paths
+    if reader is None:
+        yield None
+        return
+    from runner.run.follow import Follower, begin_transcript  # records that other runs need not wait for
+
+    watch = attempt.host.watch
+    begin_transcript(paths, attempt.prepared.task, secrets_of_run(attempt))
+    with Follower(reader, activity=paths.activity, transcript=paths.transcript, watch=watch) as follower:
+        try:
+            yield follower.feed
+        finally:
+            attempt.told = follower
+
+
+def open_log(attempt: Attempt, follow: Show | None) -> AgentLog:
     """Where the agent's output goes."""
     return AgentLog(
         attempt.paths.agent_log,
         limit=attempt.prepared.policy.limits.output,
-        secrets=(*attempt.prepared.secrets.values(), *injected_values(attempt)),
+        secrets=secrets_of_run(attempt),
         show=attempt.host.show,
+        follow=follow,
     )
 
 
-def injected_values(attempt: Attempt) -> tuple[str, ...]:
-    """Secrets that are not in the sandbox, in every spelling; should one come out of it all the same, it is masked."""
+def secrets_of_run(attempt: Attempt) -> tuple[str, ...]:
+    """What is masked wherever it comes out: what the sandbox was given, and what it was not, in every spelling."""
     route = attempt.prepared.route
-    return tuple(form for each in route.injections for form in each.hidden) if route else ()
+    injected = (form for each in route.injections for form in each.hidden) if route else ()
+    return (*attempt.prepared.secrets.values(), *injected)
+
+
+def measured(attempt: Attempt) -> TreeSize:
+    """What the agent has written: in the workspace, and in the folder of its own."""
+    enough, paths = attempt.prepared.policy.limits.files, attempt.paths
+    size = measure_tree(paths.workspace, enough=enough)
+    if not attempt.prepared.command.keeps:
+        return size
+    own = measure_tree(paths.agent, enough=enough)
+    return TreeSize(bytes=size.bytes + own.bytes, entries=size.entries + own.entries)
+
+
+def pulse_of(attempt: Attempt, gateway: Gateway | None) -> Callable[[float], None]:
+    """Tells whoever watches how far the run has got; where nobody reads the agent's events, nothing."""
+    if attempt.prepared.reader is None:
+        return lambda _: None
+    from runner.model.activity import Progress
+
+    limits = attempt.prepared.policy.limits
+
+    def pulse(seconds: float) -> None:
+        used = Spending(gateway.spent if gateway else (), limits)
+        left = max(0.0, limits.wall_clock - seconds)
+        with suppress(OSError, ValueError):  # whoever watched has gone; the run goes on
+            attempt.host.watch(Progress(tokens=used.tokens, cost_usd=used.cost_usd, seconds=seconds, left=left))
+
+    return pulse
 
 
 def watched(attempt: Attempt, box: Box, log: AgentLog, gateway: Gateway | None) -> Watched:
@@ -243,9 +254,11 @@ def watched(attempt: Attempt, box: Box, log: AgentLog, gateway: Gateway | None) 
         log=log,
         clock=attempt.host.clock,
         cancellation=attempt.host.cancellation,
-        measure=lambda: measure_tree(attempt.paths.workspace, enough=policy.limits.files),
+        measure=lambda: measured(attempt),
         disk=attempt.paths.directory,
         writable_root=policy.sandbox.writable_root,
         tell=attempt.journal.event,
         network_fault=(lambda: gateway.failed) if gateway else str,
+        over_budget=(lambda: Spending(gateway.spent, policy.limits).breach) if gateway else str,
+        pulse=pulse_of(attempt, gateway),
     )

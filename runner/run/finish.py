@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from runner.clock import timestamp
 from runner.errors import EngineError, RefusedError
 from runner.model.events import Phase
 from runner.model.network import NetworkRow
 from runner.model.result import Digests, LimitUse, Outcome, RunResult
+from runner.report.answers import touched_files
 from runner.report.outcome import End, decide_outcome, exit_code_of, reason_of
 from runner.run.attempt import Attempt
+from runner.run.spending import Spending, as_told
 from runner.store.runs import RunPaths, write_result
 from runner.store.tree import remove_tree
 
@@ -36,9 +39,15 @@ def remove_leftovers(attempt: Attempt) -> list[str]:
         tell_what_is_kept(attempt)
     else:
         leaks += remove_workspace(paths)
-    for folder in (paths.collector_out, paths.etc, paths.control, paths.quarantine):
+    for folder in needed_by_the_run(paths):
         leaks += remove_tree(folder)
     return leaks
+
+
+def needed_by_the_run(paths: RunPaths) -> tuple[Path, ...]:
+    """What nobody needs when it is over."""
+    beside = (paths.context, paths.beside, paths.directory / "beside.index")
+    return (paths.collector_out, paths.etc, paths.control, paths.given, *beside, paths.quarantine)
 
 
 def remove_workspace(paths: RunPaths) -> list[str]:
@@ -112,6 +121,14 @@ def result_of(attempt: Attempt, leaks: tuple[str, ...]) -> RunResult:
         denials=denials,
         would_deny=would_deny,
         limits=limits_of(attempt),
+        agent=prepared.task.agent,
+        answer=attempt.told.answer if attempt.told else "",
+        session=attempt.told.session if attempt.told else "",
+        continues=prepared.task.continues,
+        touched=touched_files(attempt.told.answer) if attempt.told and prepared.task.result == "touched" else (),
+        check=attempt.checked,
+        spent=(used := spending_of(attempt)).rows,
+        cost_usd=used.cost_usd if used.rows else None,
         usage=usage_of(attempt),
         timings=attempt.journal.timings,
         digests=Digests(policy=prepared.policy.digest(), spec=attempt.spec.digest(), image=attempt.spec.image.id),
@@ -137,15 +154,28 @@ def end_of(attempt: Attempt) -> End:
     """What is known of the end, as the pure decision needs it."""
     supervised, collected = attempt.supervised, attempt.collected
     ended = supervised.exit if supervised else None
+    stopped = supervised.stopped if supervised else None
+    if attempt.checked and attempt.checked.stopped is Outcome.CANCELLED:
+        stopped = Outcome.CANCELLED
     return End(
-        stopped=supervised.stopped if supervised else None,
+        stopped=stopped,
         exit_code=ended.code if ended else None,
         out_of_memory=ended.out_of_memory if ended else False,
         gates=collected.gates if collected else (),
-        changed=bool(collected and collected.changed),
+        changed=has_result(attempt),
         left=bool(collected and collected.left_out),
+        check_failed=attempt.checked is not None
+        and (attempt.checked.exit_code != 0 or attempt.checked.stopped is not None),
+        budget=attempt.spending.breach if attempt.spending else "",
         failure="; ".join(" ".join(filter(None, (error.message, error.hint))) for error in attempt.errors),
     )
+
+
+def has_result(attempt: Attempt) -> bool:
+    """Whether there is what the task was to bring: commits, or words."""
+    if attempt.prepared.task.result != "branch":
+        return bool(attempt.told and attempt.told.answer)
+    return bool(attempt.collected and attempt.collected.changed)
 
 
 def outcome_of(attempt: Attempt, end: End) -> Outcome:
@@ -165,18 +195,32 @@ def limits_of(attempt: Attempt) -> dict[str, LimitUse]:
     peaks, stopped = supervised.peaks, supervised.stopped
     ended = supervised.exit
     uploaded = {"upload": attempt.uploaded} if attempt.uploaded else {}
-    return uploaded | {
-        "cpus": LimitUse(granted=limits.cpus),
-        "memory": LimitUse(granted=limits.memory, peak=peaks.memory, hit=bool(ended and ended.out_of_memory)),
-        "pids": LimitUse(granted=limits.pids, peak=peaks.pids, hit=(peaks.pids or 0) >= limits.pids),
-        "disk": LimitUse(granted=limits.disk, peak=peaks.disk, hit=peaks.disk > limits.disk),
-        "files": LimitUse(granted=limits.files, peak=peaks.files, hit=peaks.files > limits.files),
-        "output": LimitUse(granted=limits.output, peak=supervised.output, hit=supervised.output > limits.output),
-        "wall_clock": LimitUse(
-            granted=limits.wall_clock, peak=round(supervised.seconds, 3), hit=stopped is Outcome.TIMED_OUT
-        ),
-        "idle": LimitUse(granted=limits.idle, peak=round(peaks.silence, 3), hit=stopped is Outcome.IDLE),
-    }
+    budget = attempt.spending.limit_uses() if attempt.spending else {}
+    return (
+        uploaded
+        | budget
+        | {
+            "cpus": LimitUse(granted=limits.cpus),
+            "memory": LimitUse(granted=limits.memory, peak=peaks.memory, hit=bool(ended and ended.out_of_memory)),
+            "pids": LimitUse(granted=limits.pids, peak=peaks.pids, hit=(peaks.pids or 0) >= limits.pids),
+            "disk": LimitUse(granted=limits.disk, peak=peaks.disk, hit=peaks.disk > limits.disk),
+            "files": LimitUse(granted=limits.files, peak=peaks.files, hit=peaks.files > limits.files),
+            "output": LimitUse(granted=limits.output, peak=supervised.output, hit=supervised.output > limits.output),
+            "wall_clock": LimitUse(
+                granted=limits.wall_clock, peak=round(supervised.seconds, 3), hit=stopped is Outcome.TIMED_OUT
+            ),
+            "idle": LimitUse(granted=limits.idle, peak=round(peaks.silence, 3), hit=stopped is Outcome.IDLE),
+        }
+    )
+
+
+def spending_of(attempt: Attempt) -> Spending:
+    """What was used of models: as the gateway counted it; where it saw nothing, as the agent says."""
+    limits = attempt.prepared.policy.limits
+    if attempt.spending and attempt.spending.rows:
+        return attempt.spending
+    told = attempt.told.reported.values() if attempt.told else ()
+    return Spending(as_told(told) if told else (), limits)
 
 
 def usage_of(attempt: Attempt) -> dict[str, float]:
@@ -195,6 +239,7 @@ def existing_paths(attempt: Attempt) -> dict[str, str]:
         "run": paths.directory,
         "log": paths.agent_log,
         "events": paths.events,
+        "transcript": paths.transcript,
         "egress": paths.egress,
         "bundle": paths.bundle,
         "diff": paths.diff,

@@ -16,8 +16,9 @@ from runner.run.cancellation import Cancellation
 from runner.sandbox.engine import Engine
 from runner.store.ledger import LEDGER_NAME
 
-if TYPE_CHECKING:  # brings asyncio along, which a run without a network need not wait for
+if TYPE_CHECKING:  # asyncio and an agent's records, which a run without them need not wait for
     from runner.egress.outside import Outside
+    from runner.model.activity import Activity, Progress
 
 DEFAULT_AGENT = Identity(uid=1000, gid=1000)
 """Who the agent is when neither Paddock nor the repository's owner is an ordinary user."""
@@ -29,6 +30,10 @@ def _silent(_event: Event) -> None:
 
 def _unseen(_stream: int, _data: bytes) -> None:
     """Nobody watches."""
+
+
+def _unwatched(_activity: Activity | Progress) -> None:
+    """Nobody follows it."""
 
 
 def _no_variable(_name: str) -> str | None:
@@ -48,10 +53,14 @@ class Host:
     """Called with every event, from the run's own thread or its watchdog."""
     show: Callable[[int, bytes], None] = _unseen
     """Called with every piece of masked output: stream (1 or 2) and bytes that are still hostile text."""
+    watch: Callable[[Activity | Progress], None] = _unwatched
+    """Called with everything that an agent with an event stream says it does, secrets masked; hostile text."""
     outside: Outside | None = None
     """How gateways resolve and dial; `None`: as this machine does."""
     variable: Callable[[str], str | None] = _no_variable
     """A variable of the environment, for secrets that a policy injects."""
+    trust: Path | None = None
+    """The file of what the user trusts of repositories; `None`: nothing is trusted."""
     user: Identity = field(default_factory=lambda: Identity(uid=os.geteuid(), gid=os.getegid()))
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runner.egress.addresses import PrivateEntries, compile_private
 from runner.egress.audit import summary
+from runner.egress.budget import Budget
 from runner.egress.gateway import Gateway, open_gateway
 from runner.egress.inject import Injected, injected
 from runner.egress.observe import given_rules, would_have_denied
@@ -22,7 +23,7 @@ from runner.egress.rules import HTTP_PORT, Reason, Rule, Rules, compile_rules
 from runner.errors import PolicyError, UsageError
 from runner.model.destinations import TLS_PORT
 from runner.model.network import REGISTRY_GROUPS, NetworkRow
-from runner.model.policy import Network
+from runner.model.policy import Limits, Network
 from runner.model.spec import ImageRef
 from runner.report.network import busiest, without_canary
 from runner.report.network_groups import groups_in
@@ -98,8 +99,10 @@ def registry_groups(network: Network) -> frozenset[str]:
 
 
 @contextmanager
-def open_network(route: Route, paths: RunPaths, outside: Outside | None = None) -> Iterator[Gateway]:
-    """The gateway of one run, open as long as the scope lasts."""
+def open_network(
+    route: Route, paths: RunPaths, outside: Outside | None = None, limits: Limits | None = None
+) -> Iterator[Gateway]:
+    """The gateway of one run, open as long as the scope lasts; it holds the budget of `limits`."""
     order = GatewayOrder(
         rules=route.rules,
         private=route.private,
@@ -108,10 +111,18 @@ def open_network(route: Route, paths: RunPaths, outside: Outside | None = None) 
         audit=paths.egress,
         outside=outside or Outside(),
         injections=route.injections,
+        budget=budget_of(limits) if limits and route.injections else Budget(),
         tls=route.tls,
     )
     with open_gateway(order) as gateway:
         yield gateway
+
+
+def budget_of(limits: Limits) -> Budget:
+    """What the gateway lets a run use of its models."""
+    from runner.report.prices import price_row
+
+    return Budget(tokens=limits.tokens, cost_usd=limits.cost_usd, price=price_row)
 
 
 Rows = tuple[NetworkRow, ...]

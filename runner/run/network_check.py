@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from runner.errors import PaddockError
 from runner.model.policy import Network, Policy
+from runner.model.request import Command, ImageSettings, Request
 from runner.model.spec import SandboxSpec
-from runner.plan import Command, ImageSettings, Request, plan_sandbox
+from runner.plan import plan_sandbox
 from runner.report.health import Finding, Level
 from runner.run.host import Host, agent_identity
 from runner.run.network import decide_route, open_network
@@ -17,7 +18,7 @@ from runner.run.start import await_report, open_box
 from runner.sandbox.control import listen
 from runner.sandbox.etc_files import sandbox_etc
 from runner.sandbox.proof import NO_WAY, NXDOMAIN, NetworkProof, Proof, parse_proof, shortfalls
-from runner.store.files import write_whole
+from runner.store.files import make_folder, write_whole
 from runner.store.runs import RunPaths, create_run
 from runner.store.tree import remove_tree
 
@@ -78,7 +79,7 @@ def prove_network(host: Host) -> tuple[SandboxSpec, Proof]:
         request = request_of(paths, host)
         spec = plan_sandbox(request)
         for folder in (paths.workspace, paths.control, paths.etc):
-            folder.mkdir(mode=0o755)
+            make_folder(folder, 0o755)
         for name, text in sandbox_etc(request.identity).items():
             write_whole(paths.etc / name, text, mode=0o644)
         route = decide_route(request.policy.network, request.image.ref, host)

@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 from runner import repo, sandbox
+from runner.model.request import Places
 from runner.model.spec import Mount
-from runner.plan import Places
 from runner.repo.source import Source
 from runner.run.host import Host
 from runner.store.mount_sources import check_mount_source
@@ -27,7 +27,7 @@ def resolve_mounts(loaded: LoadedPolicy, source: Source, host: Host) -> tuple[Mo
                     state_dir=state,
                     source_git_dir=source.common_dir,
                     engine_socket=engine_socket(host.settings.engine),
-                    policy_files=loaded.files,
+                    policy_files=(*loaded.files, *([host.trust.parent] if host.trust else [])),
                 )
             ),
             target=mount.target,
@@ -62,6 +62,8 @@ def places_of(state: Path, paths: RunPaths) -> Places:
         shim=str(shim_file()),
         shim_network=str(shim_file().with_name("shim_network.py")),
         collector=str(collector_folder()),
+        task=str(paths.given),
+        agent=str(paths.agent),
     )
 
 

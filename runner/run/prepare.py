@@ -6,37 +6,39 @@ Nothing here has an effect that outlives it, but one: the shipped image is built
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.agents.base import Agent
-from runner.agents.table import agent_named
+from runner.agents.base import Agent, Reader, Silent
 from runner.errors import EngineUnavailableError, ImageError, RefusedError, UsageError
-from runner.escape import escape_text
-from runner.model.environment import environment_fault
 from runner.model.identity import Identity
 from runner.model.policy import Policy
 from runner.model.quantities import format_size
+from runner.model.request import Command, ImageSettings, Machine, Request
 from runner.model.secret_names import is_secret_name
-from runner.model.settings import engine_fault
 from runner.model.spec import ImageRef, Mount
-from runner.model.task import Task, task_fault, text_fault
-from runner.plan import ImageSettings, Machine, Request, check_machine, refuse_unsupported
+from runner.model.task import Task
+from runner.plan import check_machine
 from runner.redact import MIN_LENGTH
 from runner.repo.clone import clone_source
 from runner.repo.source import Source, inspect_source
 from runner.repo.urls import is_url
+from runner.run.context import find_beside, find_context, mounts_for, refuse_collisions
+from runner.run.decision import Decision, decide, refuse_unreadable
 from runner.run.host import Host, agent_identity
+from runner.run.model_api import require_key
 from runner.run.places import places_of, resolve_mounts
+from runner.run.repo_image import choose_image, planned_name
 from runner.sandbox.engine import EngineFacts
 from runner.settings import git_environment
-from runner.store.policy_files import LoadedPolicy, load_policy
+from runner.store.policy_files import LoadedPolicy
 from runner.store.run_id import new_run_id
 from runner.store.runs import RunPaths, run_paths
+from runner.store.secret_sources import load_secrets
 
 if TYPE_CHECKING:
     from runner.run.network import Route
@@ -51,14 +53,23 @@ class Prepared:
     """A run that may start."""
 
     task: Task
-    agent: Agent
+    command: Command
+    slug: str
+    """Words for the run's id."""
     loaded: LoadedPolicy
     source: Source
     identity: Identity
     image: ImageSettings
     collector_image: ImageRef
     mounts: tuple[Mount, ...]
-    secrets: dict[str, str]
+    """The policy's own."""
+    context: Mapping[str, Path] = field(default_factory=dict)
+    """What the agent gets a copy of, by its name in /context."""
+    beside: Mapping[str, Source] = field(default_factory=dict)
+    """Other repositories that it may read, by their names in /beside."""
+    secrets: dict[str, str] = field(default_factory=dict)
+    reader: Reader | None = None
+    """Who reads the agent's event stream; `None` where it has none."""
     route: Route | None = None
     """The way out; `None` where the policy has none."""
     notices: tuple[str, ...] = ()
@@ -71,30 +82,57 @@ class Prepared:
 
 def prepare(task: Task, host: Host) -> Prepared:
     """Decide everything about `task`. Raises `RefusedError` or `EngineError`; then nothing has been started."""
-    agent, loaded = decide_policy(task, host)
+    decision = decide(task, host)
+    require_key(decision.agent, decision.api, task, host)
+    loaded = decision.loaded
     with ThreadPoolExecutor(max_workers=1) as beside:
         facts = beside.submit(host.engine.facts)
         source = find_source(task, host)
+        beside_it = find_beside(task, host)
+    refuse_collisions(task, loaded.policy)
+    context = find_context(task, source, host)
     mounts = resolve_mounts(loaded, source, host)
     notices = check_disk(host.settings.state_dir, loaded.policy) + unmasked(task)
     with missing_is_refused():
         check_machine(loaded.policy, machine_of(facts.result()))
         base = host.engine.image("")
-        image = host.engine.image(task.image) if task.image else base
+        image, of_image = choose_image(task, decision.agent.image, base, source, host)
         route = find_route(loaded.policy, image.ref, host)
     return Prepared(
         task=task,
-        agent=agent,
+        command=decision.command,
+        slug=slug_of(decision),
         loaded=loaded,
         source=source,
         identity=agent_identity(host.user, source.owner),
         image=ImageSettings(ref=image.ref, environment=tuple(image.environment), volumes=image.volumes),
         collector_image=base.ref,
         mounts=mounts,
-        secrets=secrets_of(task),
+        context=context,
+        beside=beside_it,
+        secrets={**secrets_of(task), **passed_secrets(task, host)},
+        reader=reader_of(decision.agent),
         route=route,
-        notices=observing(loaded.name, task) + notices + (route.notices if route else ()),
+        notices=decision.notices + of_image + observing(loaded.name, task) + notices + (route.notices if route else ()),
     )
+
+
+def reader_of(agent: Agent) -> Reader | None:
+    """Who reads the agent's event stream; `None` where it has none."""
+    reader = agent.reader()
+    return None if isinstance(reader, Silent) else reader
+
+
+def slug_of(decision: Decision) -> str:
+    """Words for the run's id."""
+    return decision.task.name or decision.agent.slug(decision.task)
+
+
+def passed_secrets(task: Task, host: Host) -> dict[str, str]:
+    """Secrets that the user wants inside, by the names of their variables. Raises `RefusedError`."""
+    if not task.pass_secrets:
+        return {}
+    return load_secrets(task.pass_secrets, host.settings.secrets, host.variable)
 
 
 def find_route(policy: Policy, image: ImageRef, host: Host) -> Route | None:
@@ -126,50 +164,36 @@ def missing_is_refused() -> Iterator[None]:
 
 def plan_request(task: Task, host: Host) -> Request:
     """What a run would be decided on, found out without an engine and without a network: nothing is started."""
-    agent, loaded = decide_policy(task, host)
+    decision = decide(task, host)
     if is_url(task.repo):
         raise UsageError(
             "`paddock plan` fetches nothing, so it needs a path.", hint="Clone the URL and plan with the clone."
         )
     source = find_source(task, host)
+    refuse_collisions(task, decision.loaded.policy)
+    find_context(task, source, host)
     prepared = Prepared(
         task=task,
-        agent=agent,
-        loaded=loaded,
+        command=decision.command,
+        slug=slug_of(decision),
+        loaded=decision.loaded,
         source=source,
         identity=agent_identity(host.user, source.owner),
-        image=ImageSettings(ref=ImageRef(name=task.image or BASE_IMAGE)),
+        image=ImageSettings(
+            ref=ImageRef(name=planned_name(task.image, task, source, host) or named_image(decision.agent.image))
+        ),
         collector_image=ImageRef(name=BASE_IMAGE),
-        mounts=resolve_mounts(loaded, source, host),
-        secrets=secrets_of(task),
+        mounts=resolve_mounts(decision.loaded, source, host),
+        secrets={**secrets_of(task), **dict.fromkeys(task.pass_secrets, "")},
     )
     state = host.settings.state_dir
-    run = new_run_id(task.name or agent.slug(task), host.clock.now().date(), lambda _: 0)
+    run = new_run_id(prepared.slug, host.clock.now().date(), lambda _: 0)
     return request_of(prepared, state, run_paths(state, run))
 
 
-def decide_policy(task: Task, host: Host) -> tuple[Agent, LoadedPolicy]:
-    """The task's agent and policy, as far as they can be judged without the machine. Raises `RefusedError`."""
-    for fault in (task_fault(task), engine_fault(host.settings.engine)):
-        if fault:
-            raise RefusedError(f"{fault.removesuffix('.')}.")
-    refuse_unreadable("The state directory", str(host.settings.state_dir))
-    agent = agent_named(task.agent)
-    agent.command(task)
-    for name, value in task.environment.items():
-        if fault := environment_fault(name, value):
-            raise RefusedError(f"--env: {fault}.")
-    loaded = load_policy(task.policy, home=host.home)
-    if task.observe:
-        from runner.egress.observe import observed
-
-        loaded = replace(loaded, policy=observed(loaded.policy))
-    if loaded.policy.network.mode != "none":
-        from runner.run.groups import refuse_unknown_groups
-
-        refuse_unknown_groups(loaded.policy.network, loaded.name)
-    refuse_unsupported(loaded.policy)
-    return agent, loaded
+def named_image(agent_image: str) -> str:
+    """A shipped image's name where its tag is not looked up."""
+    return f"paddock/{agent_image.replace('+', '-')}" if agent_image else BASE_IMAGE
 
 
 def secrets_of(task: Task) -> dict[str, str]:
@@ -181,12 +205,6 @@ def unmasked(task: Task) -> tuple[str, ...]:
     """A notice for each secret that is too short to be masked in the output."""
     short = [name for name, value in secrets_of(task).items() if 0 < len(value.encode()) < MIN_LENGTH]
     return tuple(f"--env {name}: shorter than {MIN_LENGTH} bytes, so it is not masked in the output." for name in short)
-
-
-def refuse_unreadable(what: str, path: str) -> None:
-    """Raises `RefusedError` for a path that no document can hold."""
-    if fault := text_fault(path):
-        raise RefusedError(f"{what} {escape_text(path)} {fault}.", hint="Rename it, or use another one.")
 
 
 def find_source(task: Task, host: Host) -> Source:
@@ -232,11 +250,11 @@ def request_of(prepared: Prepared, state: Path, paths: RunPaths) -> Request:
     return Request(
         run=paths.id,
         policy=prepared.policy,
-        command=prepared.agent.command(task),
+        command=prepared.command,
         image=prepared.image,
         identity=prepared.identity,
         places=places_of(state, paths),
-        mounts=prepared.mounts,
+        mounts=(*prepared.mounts, *mounts_for(prepared.task, paths)),
         environment=dict(task.environment),
         secret_names=tuple(sorted(prepared.secrets)),
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.agents.table import agent_named
 from runner.errors import EngineError, RefusedError, StoreError
 from runner.model.policy import Policy
+from runner.model.request import Command, ImageSettings
 from runner.model.result import Outcome, RunResult
 from runner.model.spec import Role, SandboxSpec
 from runner.model.task import Task
-from runner.plan import ImageSettings
 from runner.repo.source import inspect_source
 from runner.run.attempt import Attempt, place_of_collector
 from runner.run.collect import collect_attempt
@@ -121,7 +120,8 @@ def attempt_on_disk(row: RunRow, paths: RunPaths, host: Host, ledger: Ledger, re
     source = inspect_source(row.repo, recovery.base if recovery else "", effective_uid=host.user.uid)
     prepared = Prepared(
         task=task,
-        agent=agent_named(task.agent),
+        command=Command(argv=spec.argv),
+        slug=task.agent,
         loaded=LoadedPolicy(policy=policy, name=row.policy, sources={}, files=()),
         source=source,
         identity=agent_identity(host.user, source.owner),

@@ -35,7 +35,7 @@ KILL_SECONDS = 30.0
 """How long a killed container may take to end before it counts as lost."""
 LEAST_FREE = 128 * 1024 * 1024
 """Free bytes on the host's disk below which an agent is stopped, whoever filled it."""
-PATIENT = frozenset({Outcome.CANCELLED, Outcome.TIMED_OUT, Outcome.IDLE})
+PATIENT = frozenset({Outcome.CANCELLED, Outcome.TIMED_OUT, Outcome.IDLE, Outcome.BUDGET_EXCEEDED})
 """What is ended politely first. A flood of output or of data gets no grace: it would go on."""
 
 
@@ -81,6 +81,10 @@ class Watched:
     tell: Callable[[Event], None]
     network_fault: Callable[[], str] = str
     """Why the run has lost its network, in a sentence; empty while it has not."""
+    over_budget: Callable[[], str] = str
+    """Which budget is used up; empty while none is."""
+    pulse: Callable[[float], None] = lambda _: None
+    """Called now and then with the seconds since the start."""
 
 
 class Watchdog:
@@ -128,6 +132,7 @@ class Watchdog:
         while True:
             if usage := self.watched.box.usage():
                 self.peaks.add_usage(usage)
+            self.watched.pulse(self.clock.monotonic() - self.started)
             if self.over.wait(SAMPLE_EVERY):
                 return
 
@@ -144,6 +149,8 @@ class Watchdog:
         """A limit that the agent passed after the last look, and then ended."""
         if self.watched.log.exceeded:
             return Outcome.OUTPUT_EXCEEDED
+        if self.watched.over_budget():
+            return Outcome.BUDGET_EXCEEDED
         return Outcome.DISK_EXCEEDED if self._too_big() else None
 
     def _measure_when_due(self) -> None:
@@ -162,6 +169,7 @@ class Watchdog:
             (Outcome.CANCELLED, self.watched.cancellation.requested),
             (Outcome.OUTPUT_EXCEEDED, self.watched.log.exceeded),
             (Outcome.DISK_EXCEEDED, self._too_big() or self._disk_is_full()),
+            (Outcome.BUDGET_EXCEEDED, bool(self.watched.over_budget())),
             (Outcome.TIMED_OUT, now - self.started >= limits.wall_clock),
             (Outcome.IDLE, silence >= limits.idle),
             (Outcome.ENGINE_FAILED, self._is_blind() or self._is_cut_off()),

@@ -19,6 +19,7 @@ import docker.errors
 import requests.exceptions
 
 from runner.errors import ContainerGoneError, EngineError, UnenforceableError
+from runner.model.offer import Offer
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, SandboxSpec
 from runner.sandbox.docker_args import create_request, differences
 from runner.sandbox.docker_errors import translated
@@ -62,7 +63,16 @@ class DockerEngine:
 
     def image(self, name: str) -> ImageFacts:
         """See `Engine.image`."""
-        ref = self.images.resolve(name) if name else self.images.base()
+        return self._facts_of(self.images.resolve(name) if name else self.images.base())
+
+    def offered(self, offer: Offer, parts: str = "") -> ImageFacts:
+        """See `Engine.offered`."""
+        from runner.sandbox.foreign_images import ForeignImages  # few runs ask for it
+
+        image = ForeignImages(self.client, self.images, self._progress).obtain(offer)
+        return self._facts_of(self.images.onto(image, parts) if parts else image)
+
+    def _facts_of(self, ref: ImageRef) -> ImageFacts:
         with translated("inspect the image"):
             config = self.client.inspect_image(ref.id or ref.name)["Config"] or {}
         pairs = [entry.partition("=") for entry in config.get("Env") or []]

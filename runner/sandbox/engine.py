@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from runner.model.base import Record
+from runner.model.offer import Offer
 from runner.model.spec import ImageRef, SandboxSpec
 
 
@@ -157,6 +158,12 @@ class Engine(Protocol):
 
     def image(self, name: str) -> ImageFacts:
         """An image by name; the empty name is the shipped base image, built on first use. Raises `ImageError`."""
+
+    def offered(self, offer: Offer, parts: str = "") -> ImageFacts:
+        """The image that a trusted repository offers, pulled or built when it is missing. Raises `ImageError`.
+
+        Built without secrets and without the host's network. `parts` of a shipped name, such as an agent's, are added.
+        """
 
     def registries(self, image: ImageRef) -> Mapping[str, tuple[str, ...]]:
         """The registries that an image's tools use: a group's name to entries of a policy. Raises `ImageError`."""

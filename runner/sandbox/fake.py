@@ -15,27 +15,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import ContainerGoneError, EngineError, ImageError
+from runner.model.offer import Offer
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, Role, SandboxSpec
 from runner.plan import CONTROL_SOCKET
 from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Usage
 from runner.sandbox.fake_exec import Beside, FakeInside
+from runner.sandbox.fake_facts import FACTS
 from runner.sandbox.fake_proof import fake_proof
 
-GIB = 2**30
 SIGNAL_NUMBERS = {"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGTERM": 15}
-
-FACTS = EngineFacts(
-    version="0.0-fake",
-    api_version="1.41",
-    cpus=8,
-    memory=32 * GIB,
-    storage_driver="fake",
-    root_dir="/nonexistent",
-    cgroup_version="2",
-    runtimes=("runc",),
-    default_runtime="runc",
-    security=("name=seccomp,profile=default",),
-)
 
 
 class Killed(BaseException):
@@ -75,6 +63,12 @@ class FakeEngine:
         if name and name not in self._images:
             raise ImageError(f"There is no such image: {name}")
         return ImageFacts(ref=ImageRef(name=name or "base", id=f"sha256:{name or 'base'}"))
+
+    def offered(self, offer: Offer, parts: str = "") -> ImageFacts:
+        """See `Engine.offered`. What is built is there at once."""
+        name = "+".join(filter(None, (offer.reference or offer.digest.removeprefix("sha256:"), parts)))
+        self._images += (name,) if parts or not offer.reference else ()
+        return self.image(name)
 
     def registries(self, image: ImageRef) -> Mapping[str, tuple[str, ...]]:
         """See `Engine.registries`. The same for all images that there are."""
@@ -211,7 +205,7 @@ class FakeBox:
 
     def usage(self) -> Usage | None:
         """See `Box.usage`."""
-        return Usage(memory=GIB, pids=1, cpu_seconds=0.1, bytes_written=0) if self.running else None
+        return Usage(memory=2**30, pids=1, cpu_seconds=0.1, bytes_written=0) if self.running else None
 
     def written(self) -> int:
         """See `Box.written`."""

@@ -1,13 +1,11 @@
-"""Images: the shipped ones built by content on first use, any other by name."""
+"""Images: the shipped ones built by content on first use, one on the other; any other by name."""
 
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 
 from docker import APIClient
@@ -17,10 +15,13 @@ from runner.errors import ImageError
 from runner.escape import escape_text
 from runner.model.base import Record
 from runner.model.spec import ImageRef
-from runner.sandbox.build_context import ContextFile, content_digest, context_archive, read_context
+from runner.sandbox.build_context import ContextFile, content_digest, read_context
 from runner.sandbox.debian_base import DebianBase, Progress, is_present, pull
-from runner.sandbox.image_errors import checked, image_door
+from runner.sandbox.image_build import Recipe, build
+from runner.sandbox.image_errors import image_door
+from runner.sandbox.image_names import BASE, DOWNLOADERS, ImageParts, Step
 from runner.sandbox.locks import sole
+from runner.sandbox.outdated import Freshness, freshness
 from runner.shipped import shipped
 
 IMAGE_LABEL = "paddock.image"
@@ -29,18 +30,12 @@ BASE_ID_LABEL = "paddock.base.id"
 SHARED = {"wrap": ("base/find-registries",)}
 """Files of other images' folders, by the image that is built with them too."""
 HOST_ROOTS = Path("/usr/local/share/ca-certificates")
-STEP_WIDTH = 100
-BUILD_SILENCE_SECONDS = 600
-"""The longest that one step of a build may say nothing."""
 
 # https://github.com/distribution/reference: a name that opens with "-" or holds a space never reaches the engine.
 _NAME = re.compile(
     r"[a-z0-9][a-z0-9._:/-]{0,254}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?",
     re.ASCII,
 )
-_ASIDE = re.compile(r"\s*--->|Removing intermediate container")
-"""What the engine itself says between the lines of a build."""
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ID = re.compile(r"(sha256:)?[0-9a-f]{12,64}", re.ASCII)
 
 
@@ -96,18 +91,23 @@ class ImageStore:
         self._client = client
         self._progress = progress
         self._state_dir = state_dir
+        self._parts = ImageParts(shipped("images"))
         self._extra_roots = readable_roots(progress) if extra_roots is None else tuple(extra_roots)
 
     def base(self) -> ImageRef:
         """The shipped base image, built on first use. Raises `ImageError`, `EngineUnavailableError`."""
-        folder = self._folder("base")
+        folder = self._folder(BASE)
         tags = (content_tag(folder, debian, self._extra_roots) for debian in self._debian().names())
-        return next(filter(None, map(self._find, tags)), None) or self._build("base", keep=True)
+        return next(filter(None, map(self._find, tags)), None) or self._build_base(keep=True)
 
     def resolve(self, name: str) -> ImageRef:
-        """An image by name, pulled if it is missing; the empty name is the base image. Raises `ImageError`."""
-        if not name:
-            return self.base()
+        """An image by name: a shipped one is built if it is missing, any other pulled; "" is the base image.
+
+        Raises `ImageError`.
+        """
+        steps = self._parts.steps(name or BASE)
+        if steps is not None:
+            return self._climb(steps, self.base())
         if not (_NAME.fullmatch(name) or _ID.fullmatch(name)):
             raise ImageError(
                 f"{escape_text(name)!r} does not name an image.", hint="Write it as in `docker pull`: debian:bookworm."
@@ -125,9 +125,20 @@ class ImageStore:
             ) from error
         return self._inspect(name)
 
+    def onto(self, image: ImageRef, name: str) -> ImageRef:
+        """`image`, with the parts of a shipped name added to it. Raises `ImageError`.
+
+        The native agents go on any image with glibc; what is installed with a package manager needs that image's to
+        be Debian's. The wrapped one is what to give: stacks look for their registries with python3.
+        """
+        return self._climb(self._steps(name), image)
+
     def build(self, name: str) -> ImageRef:
         """Build a shipped image now, also when it is there; unchanged steps come from the engine's cache."""
-        return self._build(name, keep=False)
+        steps = self._steps(name)
+        if not steps:
+            return self._build_base(keep=False)
+        return self._add(steps[-1], self._climb(steps[:-1], self.base()), keep=False)
 
     def wrap(self, name: str) -> ImageRef:
         """An image made from `name` that has python3, built when it is missing. Raises `ImageError`."""
@@ -137,10 +148,18 @@ class ImageStore:
             if not is_present(self._client, tag):
                 self._progress(f"Building {tag} from {image.name}")
                 try:
-                    self._send(folder, tag, image.name)
+                    self._send("wrap", build_files(folder, self._extra_roots), tag, image)
                 except ImageError as error:
                     raise _no_python(image.name, error) from error
         return self._inspect(tag)
+
+    def names(self) -> tuple[str, ...]:
+        """Every shipped image that is not made of several, in the order in which one can stand on the other."""
+        return self._parts.names
+
+    def freshness(self) -> tuple[Freshness, ...]:
+        """The pinned packages beside the newest ones, as the registries tell them. Raises `ImageError`."""
+        return freshness(self._client, self.resolve(DOWNLOADERS["npm"]), self._parts.pins)
 
     def list(self) -> tuple[ImageSummary, ...]:
         """The images that Paddock built or made here, newest first; leftovers without a tag are listed by id."""
@@ -158,39 +177,43 @@ class ImageStore:
         with image_door(f"remove {tag}", hint="Remove the runs that use it first: `paddock ps -a`."):
             self._client.remove_image(tag)
 
-    def _build(self, name: str, *, keep: bool) -> ImageRef:
-        folder = self._folder(name)
-        with self._sole_builder(name):
-            base = self._debian().obtain() if name == "base" else self.base().name
-            tag = content_tag(folder, base, self._extra_roots)
+    def _climb(self, steps: Sequence[Step], image: ImageRef) -> ImageRef:
+        for step in steps:
+            image = self._add(step, image, keep=True)
+        return image
+
+    def _add(self, step: Step, below: ImageRef, *, keep: bool) -> ImageRef:
+        """One step of a chain, on `below`."""
+        tag = self._parts.tag(step, below.id)
+        if keep and (found := self._find(tag)):
+            return found
+        with self._sole_builder(step.title):
             if not (keep and is_present(self._client, tag)):
-                self._progress(f"Building {tag} from {base}")
-                self._send(folder, tag, base)
+                tools = {"TOOLS": self.resolve(step.tools).name} if step.tools else {}
+                self._progress(f"Building {tag} from {below.name}")
+                self._send(step.part, step.files, tag, below, tools)
         return self._inspect(tag)
 
-    def _send(self, folder: Path, tag: str, base: str) -> None:
-        labels = {IMAGE_LABEL: folder.name, BASE_LABEL: base, BASE_ID_LABEL: self._inspect(base).id}
-        archive = context_archive(build_files(folder, self._extra_roots))
-        tail: deque[str] = deque(maxlen=8)
-        with image_door(f"build {tag}"):
-            steps = self._client.build(
-                fileobj=BytesIO(archive),
-                custom_context=True,
-                tag=tag,
-                buildargs={"BASE": base},
-                labels=labels,
-                rm=True,
-                forcerm=True,
-                decode=True,
-                timeout=BUILD_SILENCE_SECONDS,
-            )
-            for said in steps:
-                message = checked(said, f"build {tag}", hint=f"It said last: {' / '.join(tail)}")
-                for line in filter(str.strip, str(message.get("stream", "")).splitlines()):
-                    if not _ASIDE.match(line):
-                        tail.append(escape_text(_COLOUR.sub("", line.strip()))[:STEP_WIDTH])
-                    if line.startswith("Step "):
-                        self._progress(" ".join(line.split())[:STEP_WIDTH])
+    def _build_base(self, *, keep: bool) -> ImageRef:
+        folder = self._folder(BASE)
+        with self._sole_builder(BASE):
+            debian = self._inspect(self._debian().obtain())
+            tag = content_tag(folder, debian.name, self._extra_roots)
+            if not (keep and is_present(self._client, tag)):
+                self._progress(f"Building {tag} from {debian.name}")
+                self._send(BASE, build_files(folder, self._extra_roots), tag, debian)
+        return self._inspect(tag)
+
+    def _send(
+        self,
+        name: str,
+        files: Sequence[ContextFile],
+        tag: str,
+        below: ImageRef,
+        tools: Mapping[str, str] | None = None,
+    ) -> None:
+        labels = {IMAGE_LABEL: name, BASE_LABEL: below.name, BASE_ID_LABEL: below.id}
+        build(self._client, self._progress, Recipe(tag, files, {"BASE": below.name, **(tools or {})}, labels))
 
     def _inspect(self, name: str) -> ImageRef:
         found = self._find(name)
@@ -209,18 +232,19 @@ class ImageStore:
         return DebianBase(
             self._client,
             self._progress,
-            script=self._folder("base") / "make-debian",
+            script=self._folder(BASE) / "make-debian",
             scratch=self._state_dir / "scratch",
             extra_roots=self._extra_roots,
         )
 
     def _folder(self, name: str) -> Path:
-        folder = shipped("images") / name
-        if "/" in name or not (folder / "Dockerfile").is_file():
-            names = sorted(path.parent.name for path in shipped("images").glob("*/Dockerfile"))
-            hint = f"There are: {', '.join(names)}."
-            raise ImageError(f"There is no shipped image {escape_text(name)!r}.", hint=hint)
-        return folder
+        return shipped("images") / name
+
+    def _steps(self, name: str) -> tuple[Step, ...]:
+        steps = self._parts.steps(name)
+        if steps is None:
+            raise ImageError(f"There is no shipped image {escape_text(name)!r}.", hint=self._parts.advice())
+        return steps
 
     def _sole_builder(self, name: str) -> AbstractContextManager[None]:
         """Hold the machine's lock on building `name`; says so when somebody else has it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
+from runner.model.offer import Offer
 from runner.model.spec import ImageRef, SandboxSpec
 from runner.sandbox.engine import Box, Engine, EngineFacts, Found, ImageFacts
 
@@ -26,6 +27,10 @@ class LateEngine:
     def image(self, name: str) -> ImageFacts:
         """See `Engine.image`."""
         return self._engine.image(name)
+
+    def offered(self, offer: Offer, parts: str = "") -> ImageFacts:
+        """See `Engine.offered`."""
+        return self._engine.offered(offer, parts)
 
     def registries(self, image: ImageRef) -> Mapping[str, tuple[str, ...]]:
         """See `Engine.registries`."""

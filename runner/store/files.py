@@ -96,3 +96,9 @@ def _sync_directory(path: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Make a folder of exactly that mode, whatever the user's umask is. Raises OSError."""
+    path.mkdir(mode=mode)
+    path.chmod(mode)

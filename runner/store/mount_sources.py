@@ -73,6 +73,29 @@ def check_mount_source(  # noqa: PLR0913 - each is a place that is guarded
     the next run. Raises PolicyError. Nothing is created, and nothing is opened.
     """
     real = _resolved(source, home)
+    refuse_guarded(
+        source,
+        real,
+        home=home,
+        state_dir=state_dir,
+        source_git_dir=source_git_dir,
+        engine_socket=engine_socket,
+        policy_files=policy_files,
+    )
+    return real
+
+
+def refuse_guarded(  # noqa: PLR0913 - each is a place that is guarded
+    source: str,
+    real: Path,
+    *,
+    home: Path,
+    state_dir: Path,
+    source_git_dir: Path | None,
+    engine_socket: Path | None,
+    policy_files: Sequence[Path] = (),
+) -> None:
+    """Raises PolicyError when `real`, which `source` leads to, is, contains or lies below what no sandbox may see."""
     guarded = [
         *(_Guarded(Path(path), what) for path, what in _SYSTEM.items()),
         *_homes(real, home),
@@ -83,7 +106,6 @@ def check_mount_source(  # noqa: PLR0913 - each is a place that is guarded
     ]
     for place in guarded:
         _refuse_overlap(source, real, place)
-    return real
 
 
 def _resolved(source: str, home: Path) -> Path:

@@ -58,6 +58,11 @@ class RunPaths:
         return self.directory / "agent.log"
 
     @property
+    def check_log(self) -> Path:
+        """What the check printed."""
+        return self.directory / "check.log"
+
+    @property
     def egress(self) -> Path:
         """Every decision of the gateway, one JSON object a line."""
         return self.directory / "egress.jsonl"
@@ -131,6 +136,41 @@ class RunPaths:
     def etc(self) -> Path:
         """passwd, group and resolv.conf of the sandbox."""
         return self.directory / "etc"
+
+    @property
+    def given(self) -> Path:
+        """What the agent is given to read: its prompt, what it may do, its settings."""
+        return self.directory / "given"
+
+    @property
+    def context(self) -> Path:
+        """Copies of the files and folders that the user gave along; the agent can read them."""
+        return self.directory / "context"
+
+    @property
+    def beside(self) -> Path:
+        """Clones of other repositories that the agent can read."""
+        return self.directory / "beside"
+
+    @property
+    def agent(self) -> Path:
+        """What the agent keeps of its own, for a run that goes on with this one. Whatever is there, it wrote."""
+        return self.directory / "agent"
+
+    @property
+    def activity(self) -> Path:
+        """What the agent said that it did, one JSON object a line."""
+        return self.directory / "activity.jsonl"
+
+    @property
+    def transcript(self) -> Path:
+        """The same, to be read by a person."""
+        return self.directory / "transcript.md"
+
+    @property
+    def answer(self) -> Path:
+        """The agent's last words."""
+        return self.directory / "answer.md"
 
     @property
     def control(self) -> Path:

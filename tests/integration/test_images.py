@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from threading import Thread
 
@@ -10,6 +11,7 @@ from docker import APIClient
 
 from runner.errors import EngineUnavailableError, ImageError
 from runner.sandbox.images import ImageStore
+from tests.integration.cli import Paddock
 
 pytestmark = pytest.mark.docker
 
@@ -131,3 +133,26 @@ def test_an_engine_that_is_gone_is_told_apart_from_an_image_that_is_missing(tmp_
             ImageStore(client, print, state_dir=state_dir).base()
     finally:
         client.close()
+
+
+def test_images_are_built_listed_and_compared_by_name(paddock: Paddock) -> None:
+    tag = paddock.good("image", "build", "node").strip()
+    rows = {line.split()[0]: line for line in paddock.good("image", "list").splitlines()}
+    found = {pin["image"]: pin for pin in json.loads(paddock.good("image", "outdated", "--json"))}
+
+    assert tag.startswith("paddock/node:")
+    assert " MB " in rows[tag]
+    assert found["node"]["pinned"] in paddock.good("image", "outdated")
+    assert found["node"]["outdated"] == (found["node"]["newest"] != found["node"]["pinned"])
+
+
+def test_without_a_name_the_base_image_is_built(paddock: Paddock) -> None:
+    assert paddock.good("image", "build").startswith("paddock/base:")
+
+
+def test_a_name_that_is_no_shipped_image_is_not_built(paddock: Paddock) -> None:
+    done = paddock("image", "build", "debian:bookworm-slim")
+
+    assert done.code != 0
+    assert "There is no shipped image 'debian:bookworm-slim'." in done.err
+    assert "agents: aider, claude" in done.err

@@ -16,8 +16,9 @@ from runner.clock import SystemClock
 from runner.errors import EngineError, UnenforceableError
 from runner.model.identity import Identity
 from runner.model.policy import Policy
+from runner.model.request import ImageSettings, Places
 from runner.model.spec import SandboxSpec
-from runner.plan import ImageSettings, Places, sandbox_spec
+from runner.plan import sandbox_spec
 from runner.run.start import Started, start_sandbox
 from runner.sandbox.docker_engine import DockerEngine
 from runner.sandbox.etc_files import sandbox_etc

@@ -75,11 +75,12 @@ def repository(tmp_path: Path) -> Path:
     return repository
 
 
-def test_the_wheel_ships_images_and_policies_and_nothing_of_the_tests(wheel: Path) -> None:
+def test_the_wheel_ships_images_policies_and_templates_and_nothing_of_the_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
     assert "runner/_shipped/images/base/Dockerfile" in names
     assert "runner/_shipped/policies/offline.toml" in names
+    assert "runner/templates/research.md" in names
     assert {name.split("/")[0] for name in names} == {"runner", "paddock-0.1.0.dist-info"}
 
 

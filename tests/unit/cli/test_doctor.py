@@ -8,7 +8,7 @@ import pytest
 
 from runner.cli.doctor import examine_engine, print_table
 from runner.report.health import Finding, Level
-from runner.sandbox.fake import FACTS
+from runner.sandbox.fake_facts import FACTS
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.egress.addresses import Address, compile_private
+from runner.egress.budget import Budget
 from runner.egress.dial import Dial, dial_tcp
 from runner.egress.gateway import GATEWAY_SOCKET, Gateway, GatewayLimits, GatewayOrder, open_gateway
 from runner.egress.inject import Injected
@@ -138,6 +139,7 @@ def sandbox(
     real: bool = False,
     injections: tuple[Injected, ...] = (),
     tls: ssl.SSLContext | None = None,
+    budget: Budget | None = None,
 ) -> Iterator[Sandbox]:
     """A sandbox behind a gateway; `real` dials by TCP, for names that resolve to loopback."""
     control, audit = folder / "control", folder / "egress.jsonl"
@@ -155,6 +157,7 @@ def sandbox(
         limits=limits or GatewayLimits(),
         injections=injections,
         tls=tls,
+        budget=budget or Budget(),
     )
     with open_gateway(order) as gateway:
         yield Sandbox(gateway, control, internet, audit)

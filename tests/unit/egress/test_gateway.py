@@ -17,6 +17,7 @@ from runner.egress.gateway import GATEWAY_SOCKET, GatewayLimits, GatewayOrder, o
 from runner.egress.resolver import FixedResolver, ResolveError
 from runner.egress.rules import Rules
 from runner.egress.switchboard import Switchboard
+from runner.egress.tunnel import Tunnel
 from runner.errors import EngineError
 from tests.unit.egress.gateway_kit import PUBLIC, Sandbox, echo, read_all, read_line, sandbox, server, wait_for
 
@@ -326,6 +327,28 @@ def test_a_gateway_that_dies_says_why_and_closes_everything(
     assert inside.gateway.failed == "the gateway ended: RuntimeError: planted"
     assert inside.record("a.test")["ended"] == "gateway-closed"
     assert list(control.folder.iterdir()) == []
+
+
+def test_a_fault_of_ours_ends_the_connection_that_met_it_and_no_other(
+    echoes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried = Tunnel._down
+
+    def fail(tunnel: Tunnel, data: memoryview) -> None:
+        if bytes(data) == b"planted":
+            raise RuntimeError("planted")
+        carried(tunnel, data)
+
+    monkeypatch.setattr(Tunnel, "_down", fail)
+    names = {"good.test": [PUBLIC], "bad.test": [PUBLIC]}
+    with sandbox(tmp_path, "good.test:7000", "bad.test:7000", names=names, servers={7000: echoes}) as inside:
+        with inside.tunnel("good.test:7000") as good, inside.tunnel("bad.test:7000") as bad:
+            bad.sendall(b"planted")
+            assert read_all(bad) == b""
+            good.sendall(b"hello")
+            assert good.recv(5) == b"hello"
+        works(inside)
+    assert inside.record("bad.test")["ended"] == "internal-error"
 
 
 def test_a_record_that_cannot_be_written_lets_nothing_out(echoes: int, tmp_path: Path) -> None:

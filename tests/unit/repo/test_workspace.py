@@ -539,3 +539,15 @@ def test_a_small_repository_is_prepared_quickly(place: Path) -> None:
         prepare_workspace(source, place / f"w{number}", index_copy=place / f"i{number}" / "index", owner=owner)
         took.append(time.perf_counter() - began)
     assert min(took) < 0.5  # about 0.03 s on an idle machine
+
+
+@pytest.mark.parametrize("history", ["branch", "full", "shallow"])
+def test_packed_refs_are_as_git_itself_writes_them(history: str, place: Path) -> None:
+    repository = make_repository(place / "r")
+    git(repository, "tag", "-a", "annotated", "-m", "with words")
+    workspace = prepare(place, history=history)
+    packed = workspace.path / ".git" / "packed-refs"
+    ours = packed.read_text()
+    git(workspace.path, "pack-refs", "--all")
+    assert packed.read_text() == ours
+    assert ours.startswith("# pack-refs with: peeled ")

@@ -13,7 +13,8 @@ from runner.model.events import Ended, Phase, PhaseStarted
 from runner.model.result import Outcome, RunResult
 from runner.run.execute import run_task
 from runner.run.recovery import end_orphan
-from runner.sandbox.fake import FACTS, FakeBox, FakeEngine
+from runner.sandbox.fake import FakeBox, FakeEngine
+from runner.sandbox.fake_facts import FACTS
 from runner.store.ledger import Ledger
 from runner.store.runs import RunPaths, read_result
 from tests.unit.run.fake_host import FakeHost, collect_here, git

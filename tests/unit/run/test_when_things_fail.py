@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_made_is_a_failed_run_with_a_result_and_nothing_le
     def no_space(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("runner.run.execute.open_caches", no_space)
+    monkeypatch.setattr("runner.run.surroundings.open_caches", no_space)
     result = run_task(fake.task(commits), fake.host())
     assert (result.outcome, result.exit_code) == (Outcome.ENGINE_FAILED, 40)
     assert os.strerror(errno.ENOSPC) in result.reason

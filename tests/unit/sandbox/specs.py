@@ -6,8 +6,9 @@ from pathlib import Path
 
 from runner.model.identity import Identity
 from runner.model.policy import Policy
+from runner.model.request import Command, ImageSettings, Places, Request
 from runner.model.spec import ImageRef, SandboxSpec
-from runner.plan import Command, ImageSettings, Places, Request, sandbox_spec
+from runner.plan import sandbox_spec
 
 
 def places_in(folder: Path | str) -> Places:
@@ -22,6 +23,8 @@ def places_in(folder: Path | str) -> Places:
         shim=f"{folder}/shim.py",
         shim_network=f"{folder}/shim_network.py",
         collector=f"{folder}/collector",
+        task=f"{folder}/given",
+        agent=f"{folder}/agent",
     )
 
 

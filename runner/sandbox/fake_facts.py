@@ -1,0 +1,20 @@
+"""What the fake engine says of itself, unless a test has it say something else."""
+
+from __future__ import annotations
+
+from runner.sandbox.engine import EngineFacts
+
+GIB = 2**30
+
+FACTS = EngineFacts(
+    version="0.0-fake",
+    api_version="1.41",
+    cpus=8,
+    memory=32 * GIB,
+    storage_driver="fake",
+    root_dir="/nonexistent",
+    cgroup_version="2",
+    runtimes=("runc",),
+    default_runtime="runc",
+    security=("name=seccomp,profile=default",),
+)

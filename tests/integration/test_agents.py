@@ -1,0 +1,129 @@
+"""Real agents, from their packages, in the sandbox, against a model that the test plays on loopback.
+
+The key is the host's: the model's server gets it, and nothing inside ever sees it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trustme
+
+from runner.model.result import Outcome, RunResult
+from tests.integration.agents_kit import KEYS, Studio
+from tests.integration.cli import show
+from tests.integration.library import Library
+from tests.models import dialogues
+
+MODELS = {"claude": "", "codex": "gpt-5", "gemini": "", "opencode": "openai/gpt-5", "aider": "gpt-4o", "mini": "gpt-5"}
+"""Every agent, with the model that it is asked to use."""
+WITH_TOOLS = tuple(name for name in MODELS if name != "aider")
+"""Aider runs no commands by itself."""
+
+every_agent = pytest.mark.parametrize("agent", MODELS)
+every_agent_with_tools = pytest.mark.parametrize("agent", WITH_TOOLS)
+
+
+@pytest.fixture
+def studio(library: Library, tmp_path: Path, authority: trustme.CA) -> Studio:
+    return Studio(library, tmp_path, authority)
+
+
+def logged(result: RunResult) -> str:
+    return Path(result.paths["log"]).read_text(errors="replace")
+
+
+@every_agent
+def test_a_commit_comes_out_and_the_key_went_past_the_sandbox(agent: str, studio: Studio, repository: Path) -> None:
+    with studio.model(dialogues.commit_work()) as model:
+        result = studio.run(repository, agent, model=MODELS[agent])
+        assert result.outcome is Outcome.COMPLETED, logged(result)
+        assert show(repository, result.branch, "greet.sh").strip() == 'echo "Hello, $1"'
+        keys = [key for key in KEYS.values() if key in model.text]
+    assert len(keys) == 1, "the model's server has to get the real key"
+    assert result.leaks == ()
+    assert {row.name for row in result.denials} == set()
+    files = [path for path in Path(result.paths["run"]).rglob("*") if path.is_file()]
+    assert [path.name for path in files if any(key.encode() in path.read_bytes() for key in KEYS.values())] == []
+
+
+@every_agent
+def test_its_tokens_are_counted(agent: str, studio: Studio, repository: Path) -> None:
+    with studio.model(dialogues.commit_work()) as model:
+        result = studio.run(repository, agent, model=MODELS[agent])
+        told = model.spent
+    counted = sum(row.input + row.cached + row.cache_write for row in result.spent)
+    if agent == "aider":  # its streams carry no usage, so that the gateway estimates
+        assert any(row.estimated for row in result.spent)
+        assert counted > 0
+    else:
+        assert counted == told.input
+        assert sum(row.output for row in result.spent) == told.output
+
+
+@every_agent_with_tools
+def test_nothing_inside_holds_the_key(agent: str, studio: Studio, repository: Path) -> None:
+    with studio.model(dialogues.prints_environment()) as model:
+        result = studio.run(repository, agent, model=MODELS[agent])
+        seen = model.text  # what the agent found is what it tells its model
+        bodies = "\n".join(str(heard.body) for heard in model.heard)
+    assert result.agent_exit_code == 0, logged(result)
+    assert "PADDOCK_RUN" in bodies
+    assert [key for key in KEYS.values() if key in bodies or key in logged(result)] == []
+    assert any(key in seen for key in KEYS.values())
+
+
+@every_agent_with_tools
+def test_a_host_that_it_may_not_reach_is_in_the_result(agent: str, studio: Studio, repository: Path) -> None:
+    with studio.model(dialogues.ask_denied_host("denied.test")):
+        result = studio.run(repository, agent, model=MODELS[agent])
+    assert "denied.test" in {row.name for row in result.denials}
+    assert ("denied.test", 443) not in studio.internet.dialled
+    assert show(repository, result.branch, "page.html").strip() == "could not be fetched"
+
+
+@every_agent
+def test_work_without_end_is_stopped_by_the_clock(agent: str, studio: Studio, repository: Path) -> None:
+    policy = studio.policy('[limits]\nwall_clock = "12s"\ngrace = "1s"')
+    with studio.model(dialogues.never_ends()):
+        result = studio.run(repository, agent, model=MODELS[agent], policy=policy)
+    assert (result.outcome, result.exit_code) == (Outcome.TIMED_OUT, 11)
+    assert result.leaks == ()
+
+
+@every_agent
+def test_a_model_that_does_not_answer_is_told_by_silence(agent: str, studio: Studio, repository: Path) -> None:
+    policy = studio.policy('[limits]\nidle = "15s"\ngrace = "1s"')
+    with studio.model(dialogues.silent()) as model:
+        result = studio.run(repository, agent, model=MODELS[agent], policy=policy)
+        assert model.heard
+    assert (result.outcome, result.exit_code) == (Outcome.IDLE, 12)
+
+
+@every_agent
+def test_tokens_beyond_the_budget_end_the_run(agent: str, studio: Studio, repository: Path) -> None:
+    policy = studio.policy("[limits]\ntokens = 2500000" if agent != "aider" else "[limits]\ntokens = 3000")
+    with studio.model(dialogues.burns_tokens()):
+        result = studio.run(repository, agent, model=MODELS[agent], policy=policy)
+    assert (result.outcome, result.exit_code) == (Outcome.BUDGET_EXCEEDED, 16), logged(result)[-3000:]
+    assert result.limits["tokens"].hit
+
+
+@every_agent
+def test_a_model_that_is_busy_at_first_is_asked_again(agent: str, studio: Studio, repository: Path) -> None:
+    with studio.model(dialogues.rate_limited(1)):
+        result = studio.run(repository, agent, model=MODELS[agent])
+    assert result.outcome is Outcome.COMPLETED, logged(result)
+    assert show(repository, result.branch, "greet.sh").strip() == 'echo "Hello, $1"'
+
+
+@every_agent
+def test_what_it_does_is_told_while_it_works_and_kept_to_be_read(agent: str, studio: Studio, repository: Path) -> None:
+    with studio.model(dialogues.commit_work()):
+        result = studio.run(repository, agent, model=MODELS[agent])
+    kinds = {activity.kind for activity in studio.watched}
+    assert "said" in kinds
+    transcript = Path(result.paths["transcript"]).read_text()
+    assert "greet" in transcript
+    assert "\x1b" not in transcript
