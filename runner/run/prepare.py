@@ -179,9 +179,7 @@ def plan_request(task: Task, host: Host) -> Request:
         loaded=decision.loaded,
         source=source,
         identity=agent_identity(host.user, source.owner),
-        image=ImageSettings(
-            ref=ImageRef(name=planned_name(task.image, task, source, host) or named_image(decision.agent.image))
-        ),
+        image=ImageSettings(ref=ImageRef(name=named_image(planned_name(task, decision.agent.image, source, host)))),
         collector_image=ImageRef(name=BASE_IMAGE),
         mounts=resolve_mounts(decision.loaded, source, host),
         secrets={**secrets_of(task), **dict.fromkeys(task.pass_secrets, "")},
@@ -191,9 +189,9 @@ def plan_request(task: Task, host: Host) -> Request:
     return request_of(prepared, state, run_paths(state, run))
 
 
-def named_image(agent_image: str) -> str:
-    """A shipped image's name where its tag is not looked up."""
-    return f"paddock/{agent_image.replace('+', '-')}" if agent_image else BASE_IMAGE
+def named_image(name: str) -> str:
+    """An image as a plan shows it, where no tag is looked up."""
+    return name or BASE_IMAGE
 
 
 def secrets_of(task: Task) -> dict[str, str]:

@@ -11,6 +11,8 @@ from runner.repo.source import Source
 from runner.repo.urls import is_url, parse_url
 from runner.run.host import Host
 from runner.sandbox.engine import ImageFacts
+from runner.sandbox.image_names import ImageParts
+from runner.shipped import shipped
 from runner.store.trust import is_trusted
 
 OWN = "repo"
@@ -29,8 +31,16 @@ def choose_image(
     if task.image == OWN:
         offer = trusted_offer(task, source, host)
         return host.engine.offered(offer, agent_image), offer_notices(offer)
-    name = task.image or agent_image
+    name = with_agent(task.image, agent_image)
     return (host.engine.image(name) if name else base), () if task.image else unused_notice(source, host)
+
+
+def with_agent(name: str, agent_image: str) -> str:
+    """Shipped stacks get the agent added that is to work in them; any other image is what it is."""
+    if not name or not agent_image:
+        return name or agent_image
+    stacks = ImageParts(shipped("images")).stacks
+    return f"{agent_image}+{name}" if all(part in stacks for part in name.split("+")) else name
 
 
 def trusted_offer(task: Task, source: Source, host: Host) -> Offer:
@@ -60,13 +70,10 @@ def find_offer(source: Source, host: Host) -> Offer:
     return offer
 
 
-def planned_name(name: str, task: Task, source: Source, host: Host) -> str:
-    """What the image will be called, found out without an engine; `name` itself where it is not the repository's own.
-
-    Raises `RefusedError` as a run would.
-    """
-    if name != OWN:
-        return name
+def planned_name(task: Task, agent_image: str, source: Source, host: Host) -> str:
+    """What the image will be called, found out without an engine. Raises `RefusedError` as a run would."""
+    if task.image != OWN:
+        return with_agent(task.image, agent_image)
     offer = trusted_offer(task, source, host)
     return offer.reference or f"paddock/repo:{offer.digest.removeprefix('sha256:')}"
 

@@ -85,7 +85,7 @@ def test_without_a_key_nothing_starts_and_every_key_that_would_do_is_named(fake:
 def test_a_plan_needs_no_key(fake: ModelHost) -> None:
     fake.variables = {}
     request = plan_request(fake.ask(), fake.host())
-    assert request.image.ref.name == "paddock/claude"
+    assert request.image.ref.name == "claude"
     assert request.policy.network.inject[0].host == "api.anthropic.com"
 
 

@@ -11,7 +11,7 @@ from runner.errors import RefusedError
 from runner.model.task import Task
 from runner.repo.source import Source, inspect_source
 from runner.run.host import Host
-from runner.run.repo_image import choose_image, find_offer, planned_name, repository_of, unused_notice
+from runner.run.repo_image import choose_image, find_offer, planned_name, repository_of, unused_notice, with_agent
 from runner.sandbox.engine import ImageFacts
 from runner.store.trust import Trusted, add_trust, revoke_trust
 from tests.unit.run.fake_host import FakeHost, git
@@ -164,14 +164,26 @@ def test_hostile_files_do_not_disturb_a_run_that_does_not_ask(place: Place) -> N
 
 
 def test_a_plan_names_the_image_and_refuses_as_a_run_does(place: Place) -> None:
-    assert planned_name("other", place.task("other"), place.source(), place.host) == "other"
+    assert planned_name(place.task("other"), "", place.source(), place.host) == "other"
     with pytest.raises(RefusedError, match="is not trusted"):
-        planned_name("repo", place.task(), place.source(), place.host)
+        planned_name(place.task(), "", place.source(), place.host)
     place.trusted()
     digest = find_offer(place.source(), place.host).digest.removeprefix("sha256:")
-    assert planned_name("repo", place.task(), place.source(), place.host) == f"paddock/repo:{digest}"
+    assert planned_name(place.task(), "", place.source(), place.host) == f"paddock/repo:{digest}"
 
 
 def test_a_url_is_known_without_its_credentials(place: Place) -> None:
     task = place.task().model_copy(update={"repo": "https://joe:s3cret@git.example.test/x.git"})
     assert repository_of(task, place.source()) == "https://git.example.test/x.git"
+
+
+@pytest.mark.parametrize(
+    ("asked", "agent", "image"),
+    [
+        ("", "", ""), ("", "claude", "claude"), ("python", "claude", "claude+python"),
+        ("go+node", "codex", "codex+go+node"),
+        ("claude+python", "claude", "claude+python"), ("mine:1", "claude", "mine:1"), ("python", "", "python"),
+    ],
+)  # fmt: skip
+def test_an_agent_is_added_to_shipped_stacks_and_to_nothing_else(asked: str, agent: str, image: str) -> None:
+    assert with_agent(asked, agent) == image
