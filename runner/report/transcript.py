@@ -23,7 +23,9 @@ _PICTURE = re.compile(r"!(?=\[)")
 _MARKED = re.compile(r"\[(?=[!^])")
 _ENTITY = re.compile(r"&(?=[#A-Za-z])")
 # The language after a fence: viewers draw `mermaid` and its like, and diagrams can load pictures.
-_FENCE = re.compile(r"^((?:[\s>*+-]|[0-9]+[.)])*(?:`{3,}|~{3,}))[ \t]*(?=[^\s`~])", re.MULTILINE)
+_FENCE = re.compile(
+    r"^((?:[\s>*+-]|[0-9]+[.)])*(?:`{3,}(?=[ \t]*[^\s`])|~{3,}(?=[ \t]+\S|[^\s~])))[ \t]*", re.MULTILINE
+)
 _TICKS = re.compile("`+")
 
 

@@ -160,3 +160,10 @@ def test_the_head_has_our_headings_alone(prompt: str, model: str) -> None:
         "In its own words: nothing of it was checked.",
     ]
     assert len(inline) == 5 + bool(model)
+
+
+@pytest.mark.parametrize("line", ["~~~`", "~~~ ~x", "~~~mermaid", "```mermaid", "> ~~~ `x", "``` mermaid"])
+def test_whatever_a_fence_names_is_text(line: str) -> None:
+    shown = transcript_of(Said(text=line))
+    fences = [token for token in all_tokens(VIEWER.parse(shown)) if token.type == "fence"]
+    assert [token.info.split()[0] for token in fences] == ["text"]
