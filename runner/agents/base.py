@@ -93,8 +93,8 @@ class ModelAgent:
     name = ""
 
     def slug(self, task: Task) -> str:
-        """The prompt's words."""
-        return task.prompt or self.name
+        """The words of the user."""
+        return task.title or task.prompt or self.name
 
 
 class Silent:

@@ -67,7 +67,7 @@ class Console:
 
     def activity(self, activity: Activity | Progress) -> None:
         """What the agent does, or how far it has got."""
-        if self._live is not None:
+        if self._live is not None and (self._at_work or activity.kind != "progress"):
             self._live.activity(activity)
 
     def event(self, event: Event) -> None:
@@ -81,8 +81,9 @@ class Console:
             case PhaseEnded(phase=Phase.AGENT, seconds=seconds):
                 self._rest()
                 self._say(f"agent ended ({seconds:.2f} s)")
-            case PhaseEnded(phase=Phase.CHECK):
+            case PhaseEnded(phase=Phase.CHECK, seconds=seconds):
                 self._rest()
+                self._say(f"check ended ({seconds:.2f} s)")
             case Stopping(reason=reason, signal=signal):
                 self._say(f"stopping the agent: {reason.value} ({signal})")
             case Notice(text=text):

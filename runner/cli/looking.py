@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.cli.runs import find_run, open_ledger
-from runner.cli.terminal import OutputWriter, answer, color_for, outcome_color, styled
+from runner.cli.terminal import OutputWriter, answer, answer_json, color_for, outcome_color, styled
 from runner.errors import RunNotFoundError
 from runner.store.ledger import RUNNING, RunRow
 from runner.store.owner import owner_alive
@@ -32,7 +32,7 @@ def show_run(run_id: str, *, as_json: bool) -> None:
         )
     result = read_result(paths)
     if as_json:
-        answer(result.model_dump_json(indent=2))
+        answer_json(result.model_dump_json(indent=2))
         return
     answer(f"{styled(result.outcome.value, color=outcome_color(result.outcome.value), bold=True)}  {headline(result)}")
     for line in summary_lines(result, full=True):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.cli.console import Console, View
-from runner.cli.terminal import answer
+from runner.cli.terminal import answer, answer_json
 from runner.clock import SystemClock, timestamp
 from runner.errors import EngineError, PaddockError, UsageError
 from runner.escape import escape_text
@@ -122,7 +122,7 @@ def carry_out(options: TaskOptions, make: Callable[[Settings, Host], Task]) -> i
         result = nothing_started(options, outcome, error.exit_code, f"{error.message} {error.hint}".strip())
         console.failure(error)
     if options.json:
-        answer(result.model_dump_json(indent=2))
+        answer_json(result.model_dump_json(indent=2))
     else:
         console.summary(result)
     return result.exit_code
@@ -189,6 +189,7 @@ def task_of(options: TaskOptions, settings: Settings) -> Task:
     agent = options.agent or settings.agent
     argv, prompt = (tuple(options.words), "") if agent == "command" else ((), prompt_of(options))
     result: TaskResult = "branch"
+    title = f"{options.template} {prompt}".strip() if options.template else ""
     if options.template:
         from runner.cli.templates import own_templates
         from runner.model.template import render
@@ -203,6 +204,7 @@ def task_of(options: TaskOptions, settings: Settings) -> Task:
         agent=agent,
         argv=argv,
         prompt=prompt,
+        title=title,
         model=options.model,
         template=options.template,
         result=result,

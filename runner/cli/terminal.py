@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import NoReturn, TextIO
@@ -14,6 +16,7 @@ from runner.errors import PaddockError
 from runner.escape import escape_text
 from runner.settings import color_wanted
 
+_UNPRINTED = re.compile(r"[^ -~\n]")
 OUTCOME_COLORS = {"completed": "green", "no-changes": "yellow", "running": "cyan"}
 
 
@@ -25,6 +28,16 @@ def say(text: str) -> None:
 def answer(text: str = "") -> None:
     """One line of an answer, on stdout."""
     typer.echo(text, color=color_for(sys.stdout.isatty()))
+
+
+def answer_json(document: str) -> None:
+    """A JSON document, on stdout: as it is into a file or a pipe, in ASCII on a terminal, which no letter can steer."""
+    answer(ascii_json(document) if sys.stdout.isatty() else document)
+
+
+def ascii_json(document: str) -> str:
+    """The same document, with everything beyond printable ASCII spelled as JSON spells it."""
+    return _UNPRINTED.sub(lambda found: "\\u007f" if found[0] == "\x7f" else json.dumps(found[0])[1:-1], document)
 
 
 def styled(text: str, *, color: str | None = None, bold: bool = False) -> str:

@@ -154,6 +154,9 @@ class Round(Record):
     outcome: Outcome
     why: str
     """What it was asked for: `task`, `check` (mend what the check found), `review`, `findings` (mend those)."""
+    tokens: int = 0
+    cost_usd: float | None = None
+    """`None` where nothing is known of it."""
 
 
 class RunResult(Record):

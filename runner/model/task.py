@@ -40,6 +40,8 @@ class Task(Record):
     """For the agent `command`: what to run."""
     prompt: str = ""
     """For every other agent: what is asked of it."""
+    title: str = ""
+    """The user's own words, where the prompt says more than these; empty: the prompt itself."""
     model: str = ""
     """The model, as the agent or its provider names it; empty: the agent's own choice."""
     template: str = ""

@@ -24,7 +24,8 @@ PATHS = "paths"
 FINDINGS = "findings"
 NOTHING = "none"
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^`]*)")
+# Nothing is given back: an agent's answer may be one line of tildes.
+_FENCE = re.compile(r" {0,3}(`{3,}+|~{3,}+)[ \t]*+([^`]*+)")
 _BULLET = re.compile(r"[-*+] +")
 _FINDING = re.compile(r"(high|medium|low)[ \t]+([^ \t:]{1,1024})(?::([0-9]{1,7}))?(?:-[0-9]{1,7})?:[ \t]+(.+)")
 

@@ -13,6 +13,8 @@ SHOWN_ROWS = 100
 """Of each verdict, in a table; a record can have hundreds of thousands."""
 SHOWN_NAME = 64
 NAMES_IN_A_LINE = 4
+BUDGET = "budget"
+"""No host was denied there: the outcome tells which limit was reached."""
 
 _CANARY = re.compile(r"paddock-canary-[0-9a-f]{16}\.invalid", re.ASCII)
 
@@ -68,7 +70,7 @@ def denial_lines(rows: Sequence[NetworkRow], run: str, *, observed: bool = False
 
     `rows` are those that were refused, or with `observed` those that the given policy would have refused.
     """
-    named = [row for row in without_canary(rows) if row.name]
+    named = [row for row in without_canary(rows) if row.name and row.reason != BUDGET]
     failed = [row for row in named if words_of(row.reason).failed]
     denied = [row for row in named if not words_of(row.reason).failed]
     if denied:

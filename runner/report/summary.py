@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from runner.escape import escape_text
 from runner.model.quantities import format_duration, format_size
-from runner.model.result import DESCRIPTIONS, GateResult, LimitUse, RunResult, Verdict
+from runner.model.result import DESCRIPTIONS, CommitSummary, GateResult, LimitUse, Outcome, RunResult, Verdict
 from runner.report.cells import readable
 from runner.report.network import denial_lines
-from runner.report.spending import spent_lines
+from runner.report.spending import round_lines, spent_lines
 
 COMMITS_SHOWN = 10
 TOUCHED_SHOWN = 40
 ANSWER_SHOWN = 40
 """Lines of an answer; of characters, the first `ANSWER_READ`."""
 ANSWER_READ = 100_000
+ANSWERED = "The agent ended with 0 and gave its answer."
 SIZES = frozenset({"memory", "disk", "output", "upload"})
 PERIODS = frozenset({"wall_clock", "idle"})
 
@@ -42,6 +43,8 @@ def summary_lines(result: RunResult, *, full: bool = False) -> Iterator[str]:
 
 def headline(result: RunResult) -> str:
     """The outcome's own sentence, with the reason."""
+    if result.outcome is Outcome.COMPLETED and result.answer and not result.branch:
+        return ANSWERED  # only a run that was to give an answer is complete without a branch
     return DESCRIPTIONS[result.outcome] + (f" ({escape_text(result.reason)})" if result.reason else "")
 
 
@@ -58,10 +61,7 @@ def _facts(result: RunResult) -> Iterator[tuple[str, str]]:
         yield "run", result.id
     yield "repo", result.repo
     if result.branch:
-        count = len(result.commits)
-        files = sum(commit.files for commit in result.commits)
-        lines = f"+{sum(c.insertions for c in result.commits)} -{sum(c.deletions for c in result.commits)}"
-        yield "branch", f"{result.branch}  ({count} commit{'s' * (count != 1)}, {files} file changes, {lines})"
+        yield "branch", f"{result.branch}  ({_size(result.commits)})"
     for branch in result.branches:
         name = branch.ref.removeprefix("refs/heads/")
         if name and name != result.branch:
@@ -75,13 +75,21 @@ def _facts(result: RunResult) -> Iterator[tuple[str, str]]:
         yield "gates", f"{passed} of {len(result.gates)} passed"
 
 
+def _size(commits: Sequence[CommitSummary]) -> str:
+    """`2 commits, 3 file changes, +10 -4`."""
+    files = sum(commit.files for commit in commits)
+    lines = f"+{sum(commit.insertions for commit in commits)} -{sum(commit.deletions for commit in commits)}"
+    return f"{len(commits)} commit{'s' * (len(commits) != 1)}, {files} file change{'s' * (files != 1)}, {lines}"
+
+
 def _further(result: RunResult) -> Iterator[tuple[str, str]]:
     """The check, the rounds that it took, and what the agent was to find out."""
     if result.check:
         ended = f"exit code {result.check.exit_code}" if result.check.stopped is None else result.check.stopped.value
-        yield "check", f"{result.check.command}  ({ended}, {format_duration(round(result.check.seconds, 1))})"
-    for number, each in enumerate(result.rounds):
-        yield "" if number else "rounds", f"{each.id}  {each.agent}, {each.why}: {each.outcome.value}"
+        yield "check", f"{result.check.command}  ({ended}, {result.check.seconds:.2f} s)"
+    yield from round_lines(result.rounds)
+    if "answer" in result.paths and not result.branch:
+        yield "answer", result.paths["answer"]
     for number, path in enumerate(result.touched[:TOUCHED_SHOWN]):
         yield "" if number else "touches", path
     if len(result.touched) > TOUCHED_SHOWN:
@@ -125,4 +133,4 @@ def _limit(name: str, use: LimitUse) -> str:
 def _quantity(name: str, value: float) -> str:
     if name in SIZES:
         return f"{value / 2**20:.1f} MiB" if value % 2**20 else format_size(int(value)) if value else "0"
-    return format_duration(value) if name in PERIODS else f"{value:g}"
+    return format_duration(value) if name in PERIODS else f"{value:.10g}"

@@ -24,7 +24,7 @@ _MARKED = re.compile(r"\[(?=[!^])")
 _ENTITY = re.compile(r"&(?=[#A-Za-z])")
 # The language after a fence: viewers draw `mermaid` and its like, and diagrams can load pictures.
 _FENCE = re.compile(
-    r"^((?:[\s>*+-]|[0-9]+[.)])*(?:`{3,}(?=[ \t]*[^\s`])|~{3,}(?=[ \t]+\S|[^\s~])))[ \t]*", re.MULTILINE
+    r"^((?:[^\S\n]|[>*+-]|[0-9]++[.)])*+(?:`{3,}(?=[ \t]*[^\s`])|~{3,}(?=[ \t]+\S|[^\s~])))[ \t]*", re.MULTILINE
 )
 _TICKS = re.compile("`+")
 

@@ -56,3 +56,10 @@ def place_of_collector(attempt: Attempt) -> CollectorPlace:
         identity=attempt.prepared.identity,
         clock=attempt.host.clock,
     )
+
+
+def secrets_of_run(attempt: Attempt) -> tuple[str, ...]:
+    """What is masked wherever it comes out: what the sandbox was given, and what it was not, in every spelling."""
+    route = attempt.prepared.route
+    injected = (form for each in route.injections for form in each.hidden) if route else ()
+    return (*attempt.prepared.secrets.values(), *injected)

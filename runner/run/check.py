@@ -14,7 +14,7 @@ from runner.plan import plan_sandbox
 from runner.repo.source import inspect_source
 from runner.repo.workspace import prepare_workspace
 from runner.run.agent_log import AgentLog
-from runner.run.attempt import Attempt
+from runner.run.attempt import Attempt, secrets_of_run
 from runner.run.places import places_of
 from runner.run.prepare import request_of
 from runner.run.start import start_sandbox
@@ -108,7 +108,9 @@ def run_check(attempt: Attempt, paths: CheckPaths) -> Supervised:
     spec = check_spec(attempt, paths)
     with (
         start_sandbox(host.engine, spec, {}, paths.control, host.clock) as started,
-        AgentLog(attempt.paths.check_log, limit=policy.limits.output, secrets=(), show=host.show) as log,
+        AgentLog(
+            attempt.paths.check_log, limit=policy.limits.output, secrets=secrets_of_run(attempt), show=host.show
+        ) as log,
     ):
         started.go()
         return supervise(

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from threading import Thread
+from threading import Event, Thread
 
 from runner.clock import Clock
 from runner.errors import ContainerGoneError, EngineError
@@ -30,6 +30,8 @@ from runner.store.tree import remove_tree
 
 READY = b"ready\n"
 KEPT_OUTPUT = 4096
+LATER = 3.0
+"""Seconds after which a collector is started that an agent with a model did not wait for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +73,11 @@ class CollectorPlace:
 
 
 @contextmanager
-def open_collector(place: CollectorPlace) -> Iterator[Collector]:
-    """Start a collector as far as its report that it is ready; it is removed when the scope ends."""
+def open_collector(place: CollectorPlace, beside: Beside | None = None) -> Iterator[Collector]:
+    """Start a collector as far as its report that it is ready; it is removed when the scope ends.
+
+    `beside` is told when the engine has made it as planned, and says when it may be started.
+    """
     paths = place.paths
     remove_tree(paths.collector_out)
     paths.collector_in.mkdir(mode=0o755, exist_ok=True)
@@ -85,6 +90,9 @@ def open_collector(place: CollectorPlace) -> Iterator[Collector]:
         with started_once(Thread(target=close_quietly, args=(box,), name="removal")) as removal:
             if differences := box.differences():
                 raise EngineError("The engine did not apply the collector as planned: " + "; ".join(differences))
+            if beside is not None:
+                beside.created.set_result(True)
+                beside.go.wait()
             output = box.attach()
             box.start()
             if await_report(place.spec, box, handshake, place.clock) != READY:
@@ -103,11 +111,49 @@ def started_once(thread: Thread) -> Iterator[Thread]:
         thread.join()
 
 
+class Beside:
+    """A collector that is made while the caller does something else, and started when the caller lets it."""
+
+    def __init__(self) -> None:
+        self.created: Future[bool] = Future()
+        """Whether the engine has made it as planned, once that is known."""
+        self.go = Event()
+        """Set: it may be started."""
+        self.future: Future[Collector] = Future()
+
+    def made(self) -> None:
+        """Wait until it is made; raises what its making raised."""
+        if not self.created.result():
+            self.result()
+
+    def result(self) -> Collector:
+        """The collector, ready; raises what its start raised."""
+        self.go.set()
+        return self.future.result()
+
+
 @contextmanager
-def collector_beside(place: CollectorPlace) -> Iterator[Future[Collector]]:
-    """Start a collector while the caller does something else; the future raises what its start raised."""
+def collector_beside(place: CollectorPlace) -> Iterator[Beside]:
+    """Make a collector, and start it as soon as it may be."""
+    beside = Beside()
     with ExitStack() as scope, ThreadPoolExecutor(max_workers=2, thread_name_prefix="collector") as threads:
-        future = threads.submit(lambda: scope.enter_context(open_collector(place)))
-        # What the work is collected with is loaded while the engine starts two containers and we would only wait.
-        threads.submit(import_module, "runner.run.collect")
-        yield future
+        scope.callback(beside.go.set)
+
+        def open_it() -> Collector:
+            try:
+                return scope.enter_context(open_collector(place, beside))
+            finally:
+                if not beside.created.done():
+                    beside.created.set_result(False)
+
+        def load() -> None:
+            beside.go.wait()
+            import_module("runner.run.collect")
+
+        beside.future = threads.submit(open_it)
+        # What the work is collected with is loaded while the engine starts a container and we would only wait.
+        threads.submit(load)
+        try:
+            yield beside
+        finally:
+            beside.go.set()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from runner.agents.base import SESSION, Agent, Assignment, Silent
 from runner.agents.table import agent_named
-from runner.errors import RefusedError, UnenforceableError
+from runner.errors import RefusedError, UnenforceableError, UsageError
 from runner.escape import escape_text
 from runner.model.environment import environment_fault
 from runner.model.policy import Policy
@@ -57,6 +57,7 @@ def decide_command(agent: Agent, task: Task, api: ModelApi | None, policy: Polic
     """What is run, and for an agent with a model what it is told of its sandbox. Raises `UsageError`."""
     if isinstance(agent.reader(), Silent):  # a command, a script: there is nobody to be told
         return agent.command(Assignment(task=task))
+    refuse_silence(agent, task)
     given = Given(
         task=task,
         policy=policy,
@@ -76,6 +77,15 @@ def decide_command(agent: Agent, task: Task, api: ModelApi | None, policy: Polic
     return command.model_copy(update={"files": {**command.files, BRIEFING: briefing_of(given)}})
 
 
+def refuse_silence(agent: Agent, task: Task) -> None:
+    """Raises `UsageError` when nothing is asked of an agent that works on what it is asked."""
+    if not task.prompt.strip():
+        raise UsageError(
+            f"The agent `{agent.name}` needs a prompt: what is it to do?",
+            hint=f'As in: paddock run REPO --agent {agent.name} "fix the deprecation warnings"',
+        )
+
+
 def decide_policy(task: Task, api: ModelApi | None, host: Host) -> LoadedPolicy:
     """The policy that is held: the task's own, with the way to its model, and opened where it is only observed."""
     loaded = load_policy(task.policy, home=host.home)
@@ -91,7 +101,7 @@ def decide_policy(task: Task, api: ModelApi | None, host: Host) -> LoadedPolicy:
         from runner.run.groups import refuse_unknown_groups
 
         refuse_unknown_groups(loaded.policy.network, loaded.name)
-    refuse_blind_budget(loaded.policy)
+    refuse_blind_budget(loaded.policy, api)
     return loaded
 
 
@@ -105,11 +115,12 @@ def bounded(policy: Policy, remaining: Remaining) -> Policy:
     return policy.model_copy(update={"limits": policy.limits.model_copy(update=left)})
 
 
-def refuse_blind_budget(policy: Policy) -> None:
+def refuse_blind_budget(policy: Policy, api: ModelApi | None) -> None:
     """Raises `UnenforceableError` for a budget that nobody could watch (promise 9)."""
     limits = policy.limits
     named = [name for name in ("tokens", "cost_usd") if getattr(limits, name) is not None]
-    if named and not policy.network.inject:
+    seen = api.api.injected if api else bool(policy.network.inject)
+    if named and not seen:
         raise UnenforceableError(
             f"{' and '.join(f'limits.{name}' for name in named)} cannot be watched in this run: its model's answers do "
             "not pass the gateway, which counts the tokens.",

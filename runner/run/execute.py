@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
+from threading import Timer
 from typing import TYPE_CHECKING
 
 from runner.errors import ContainerGoneError, EngineError
@@ -16,8 +16,8 @@ from runner.plan import collector_spec, plan_sandbox
 from runner.repo.urls import is_url, parse_url
 from runner.repo.workspace import Workspace
 from runner.run.agent_log import AgentLog, Show
-from runner.run.attempt import Attempt, place_of_collector
-from runner.run.collector import Collector, collector_beside, open_collector
+from runner.run.attempt import Attempt, place_of_collector, secrets_of_run
+from runner.run.collector import LATER, Beside, Collector, collector_beside, open_collector
 from runner.run.finish import finish_run
 from runner.run.host import Host
 from runner.run.journal import Journal, remembered
@@ -135,19 +135,26 @@ def collect(attempt: Attempt, workspace: Workspace, collector: Collector) -> Non
             collect_attempt(attempt, workspace, another)
 
 
-def let_the_agent_work(attempt: Attempt, beside: Future[Collector]) -> None:
+def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
     """Sandbox, agent, stop: the sandbox is removed when this returns, whatever happened.
 
-    The agent begins only when there is a collector for its work.
+    The agent begins only when there is a collector for its work. One that talks to a model works for minutes: its
+    collector is made before it begins, and started after.
     """
     host, journal, prepared = attempt.host, attempt.journal, attempt.prepared
     with ExitStack() as removal:
+        if prepared.reader is None:
+            beside.go.set()
         with journal.phase(Phase.SANDBOX):
             gateway = removal.enter_context(network_of(attempt))
             started = removal.enter_context(
                 start_sandbox(host.engine, attempt.spec, prepared.secrets, attempt.paths.control, host.clock)
             )
-            beside.result()
+            if prepared.reader is None:
+                beside.result()
+            else:
+                beside.made()
+                Timer(LATER, beside.go.set).start()
         with journal.phase(Phase.AGENT), following(attempt) as follow, open_log(attempt, follow) as log:
             attempt.began = True
             started.go()
@@ -209,13 +216,6 @@ def open_log(attempt: Attempt, follow: Show | None) -> AgentLog:
         show=attempt.host.show,
         follow=follow,
     )
-
-
-def secrets_of_run(attempt: Attempt) -> tuple[str, ...]:
-    """What is masked wherever it comes out: what the sandbox was given, and what it was not, in every spelling."""
-    route = attempt.prepared.route
-    injected = (form for each in route.injections for form in each.hidden) if route else ()
-    return (*attempt.prepared.secrets.values(), *injected)
 
 
 def measured(attempt: Attempt) -> TreeSize:

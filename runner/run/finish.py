@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from runner.clock import timestamp
-from runner.errors import EngineError, RefusedError
+from runner.errors import EngineError, RefusedError, StoreError
 from runner.model.events import Phase
 from runner.model.network import NetworkRow
 from runner.model.result import Digests, LimitUse, Outcome, RunResult
@@ -14,6 +13,8 @@ from runner.report.answers import touched_files
 from runner.report.outcome import End, decide_outcome, exit_code_of, reason_of
 from runner.run.attempt import Attempt
 from runner.run.spending import Spending, as_told
+from runner.run.what_next import next_commands
+from runner.store.files import write_whole
 from runner.store.runs import RunPaths, write_result
 from runner.store.tree import remove_tree
 
@@ -24,11 +25,25 @@ def finish_run(attempt: Attempt) -> RunResult:
     """Clean up, decide the outcome, write the result document, close the ledger's row."""
     with attempt.journal.phase(Phase.REPORT):
         leaks = remove_leftovers(attempt)
+        keep_answer(attempt)
     result = result_of(attempt, tuple(leaks))
     write_result(attempt.paths, result)
     attempt.paths.collected.unlink(missing_ok=True)  # the result says it all now
     attempt.journal.close(result)
     return result
+
+
+def keep_answer(attempt: Attempt) -> None:
+    """Write the agent's last words to a file of their own; where they are all that was asked for, say what is not."""
+    told, collected = attempt.told, attempt.collected
+    if told and told.answer.strip():
+        text = told.answer.rstrip("\n") + "\n"
+        try:
+            write_whole(attempt.paths.answer, text.encode("utf-8", "backslashreplace"))
+        except StoreError as error:  # the result document has them too
+            attempt.journal.notice(error.message)
+    if attempt.prepared.task.result != "branch" and collected and collected.changed:
+        attempt.journal.notice("An answer was asked for: what was changed is on no branch, only in changes.bundle.")
 
 
 def remove_leftovers(attempt: Attempt) -> list[str]:
@@ -47,7 +62,8 @@ def remove_leftovers(attempt: Attempt) -> list[str]:
 def needed_by_the_run(paths: RunPaths) -> tuple[Path, ...]:
     """What nobody needs when it is over."""
     beside = (paths.context, paths.beside, paths.directory / "beside.index")
-    return (paths.collector_out, paths.etc, paths.control, paths.given, *beside, paths.quarantine)
+    check = (paths.directory / f"check-{what}" for what in ("workspace", "control", "index"))
+    return (paths.collector_out, paths.etc, paths.control, paths.given, *beside, *check, paths.quarantine)
 
 
 def remove_workspace(paths: RunPaths) -> list[str]:
@@ -240,34 +256,10 @@ def existing_paths(attempt: Attempt) -> dict[str, str]:
         "log": paths.agent_log,
         "events": paths.events,
         "transcript": paths.transcript,
+        "answer": paths.answer,
         "egress": paths.egress,
         "bundle": paths.bundle,
         "diff": paths.diff,
         "workspace": paths.workspace,
     }
     return {name: str(path) for name, path in named.items() if path.exists()}
-
-
-def next_commands(attempt: Attempt, outcome: Outcome) -> tuple[str, ...]:
-    """What to type next."""
-    run, collected = attempt.paths.id, attempt.collected
-    commands = [f"paddock show {run}"]
-    if collected and collected.changed:
-        commands.append(f"paddock diff {run}")
-    if collected and collected.branch and outcome is Outcome.COMPLETED:
-        commands.append(merge_command(attempt, collected.branch))
-    if attempt.began and collected is None:
-        commands.append(f"paddock recover {run}")
-    if attempt.began:
-        commands.append(f"paddock logs {run}")
-    return tuple(commands)
-
-
-def merge_command(attempt: Attempt, branch: str) -> str:
-    """How the branch gets to where it is worked on: `paddock merge`, or git where that refuses."""
-    source = attempt.prepared.source
-    if source.bare:
-        return shlex.join(["git", "fetch", str(source.path), branch])
-    if source.has_lfs:
-        return shlex.join(["git", "-C", str(source.path), "merge", branch])
-    return f"paddock merge {attempt.paths.id}"

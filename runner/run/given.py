@@ -36,7 +36,10 @@ def take_up_state(attempt: Attempt) -> None:
     if before is None or not before.is_dir():
         paths.agent.mkdir(mode=0o700)
         return
-    left_out = copy_tree(before, paths.agent, owner=attempt.prepared.identity)
+    limits = attempt.prepared.policy.limits
+    left_out = copy_tree(
+        before, paths.agent, owner=attempt.prepared.identity, most_bytes=limits.disk, most_entries=limits.files
+    )
     if left_out:
         attempt.journal.notice(f"Of the agent's own files in {task.continues}, {left_out} were not taken over.")
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,8 @@ def prepare(task: Task, host: Host) -> Prepared:
         facts = beside.submit(host.engine.facts)
         source = find_source(task, host)
         beside_it = find_beside(task, host)
+        if loaded.policy.network.mode != "none":
+            import_module("runner.run.network")  # while the engine answers: it brings asyncio along
     refuse_collisions(task, loaded.policy)
     context = find_context(task, source, host)
     mounts = resolve_mounts(loaded, source, host)

@@ -51,6 +51,8 @@ def end_orphan(row: RunRow, paths: RunPaths, host: Host, ledger: Ledger) -> RunR
                 collect_attempt(attempt, attempt.workspace, collector)
         elif standing is not None:  # all of it was taken out before the workspace began to be removed
             attempt.began, attempt.collected = True, standing.collected
+        if attempt.prepared.task.check:
+            attempt.journal.notice(f"The check did not run to its end: {attempt.prepared.task.check}")
         return finish_run(attempt)
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.errors import RefusedError, StoreError
+from runner.errors import PaddockError, RefusedError, StoreError, UsageError
+from runner.model.events import Notice
 from runner.model.quantities import Seconds
 from runner.model.result import Outcome, Round, RunResult
 from runner.model.task import Remaining, Task
 from runner.model.template import render
 from runner.report.answers import findings
+from runner.report.cells import readable
+from runner.run.decision import decide
 from runner.run.execute import run_task
 from runner.run.host import Host
+from runner.run.model_api import require_key
 from runner.store.runs import read_result, run_paths, write_result
 from runner.store.templates import find_template
 
@@ -48,32 +53,70 @@ class Work:
     notices: list[str] = field(default_factory=list)
 
     def carry_out(self, task: Task, why: str) -> RunResult:
-        """One more run."""
+        """One more run; who watches is told why."""
+        if why != "task":
+            with suppress(OSError, ValueError):  # whoever watched has gone; the work goes on
+                self.host.tell(Notice(text=self._words(task, why)))
         result = run_task(task, self.host)
-        self.rounds.append(Round(id=result.id, agent=task.agent, outcome=result.outcome, why=why))
+        self.rounds.append(
+            Round(
+                id=result.id,
+                agent=task.agent,
+                outcome=result.outcome,
+                why=why,
+                tokens=sum(row.tokens for row in result.spent),
+                cost_usd=result.cost_usd,
+            )
+        )
         self.results.append(result)
         return result
+
+    def _words(self, task: Task, why: str) -> str:
+        if why == "review":
+            return f"{task.agent} reviews the branch."
+        number = 1 + sum(each.why != "review" for each in self.rounds)
+        cause = "the check failed" if why == "check" else "the review found something"
+        return f"round {number} of at most {self.loop.max_rounds}: {cause}; {task.agent} is told, and goes on."
+
+    @property
+    def title(self) -> str:
+        """What the work as a whole is about."""
+        return self.task.name or self.task.title or self.task.prompt
 
 
 def run_rounds(task: Task, loop: Loop, host: Host) -> RunResult:
     """Carry out a task, and go round while the check fails or the review finds something, and limits are left.
 
     The result is that of the last run of the agent itself; it lists the rounds. Raises as `run_task` does, when
-    nothing was started.
+    nothing was started; what keeps a later round from its start is a notice, since there is work by then.
     """
     work = Work(task=task, loop=loop, host=host)
+    if loop.review:
+        foresee_review(work)
     result = work.carry_out(task, "task")
     for _ in range(1, loop.max_rounds):
-        words, why = what_is_wrong(work, result)
-        following = next_round(work, result, words) if words else None
+        following = one_more(work, result)
         if following is None:
             break
-        result = work.carry_out(following, why)
-    if len(work.rounds) > 1 and result.id:
-        notices = (*result.notices, *work.notices)
-        result = result.model_copy(update={"rounds": tuple(work.rounds), "notices": notices})
+        result = following
+    if (len(work.rounds) > 1 or work.notices) and result.id:
+        rounds = tuple(work.rounds) if len(work.rounds) > 1 else ()
+        result = result.model_copy(update={"rounds": rounds, "notices": (*result.notices, *work.notices)})
         write_result(run_paths(host.settings.state_dir, result.id), result)
     return result
+
+
+def one_more(work: Work, result: RunResult) -> RunResult | None:
+    """The agent once more; `None` when there is nothing to mend, nothing left to do it with, or it cannot be done."""
+    try:
+        words, why = what_is_wrong(work, result)
+        following = next_round(work, result, words) if words else None
+        return work.carry_out(following, why) if following else None
+    except PaddockError as error:
+        work.notices.append(f"No further round could be started: {error.message}")
+    except KeyboardInterrupt:
+        work.notices.append("No further round was started: it was cancelled.")
+    return None
 
 
 def what_is_wrong(work: Work, result: RunResult) -> tuple[str, str]:
@@ -92,10 +135,40 @@ def words_of_check(result: RunResult) -> str:
     check = result.check
     assert check is not None  # noqa: S101 - `what_is_wrong` has looked
     ended = f"ended with exit code {check.exit_code}" if check.stopped is None else f"was stopped: {check.stopped}"
+    output = readable(check.output).replace(FENCE, "")
     return (
         f"This check ran on what you committed, in a fresh sandbox without a network, and {ended}:\n\n"
-        f"    {check.command}\n\nThe end of its output:\n\n{FENCE}\n{check.output.replace(FENCE, '')}\n{FENCE}\n\n"
+        f"    {check.command}\n\nThe end of its output:\n\n{FENCE}\n{output}\n{FENCE}\n\n"
         "Find the cause, mend it, and commit."
+    )
+
+
+def foresee_review(work: Work) -> None:
+    """Raises what the review would raise, before anybody has worked for it: no such agent, no key, no template."""
+    if work.loop.review == "command":
+        raise UsageError("A command cannot review.", hint="Name an agent in --review.")
+    task = review_task(work, work.task.base)
+    decision = decide(task, work.host)
+    require_key(decision.agent, decision.api, task, work.host)
+
+
+def review_task(work: Work, base: str) -> Task:
+    """What the reviewer is asked for, of the commits from `base` on."""
+    words = f"The commits from {base} to the checked-out one. They were to do this:\n\n{work.task.prompt}"
+    text, kind = render(find_template("review", work.loop.templates).template, words)
+    return work.task.model_copy(
+        update={
+            "agent": work.loop.review,
+            "model": work.loop.review_model,
+            "prompt": text,
+            "title": f"review {work.title}",
+            "template": "review",
+            "result": kind,
+            "dirty": False,
+            "name": "",
+            "check": "",
+            "continues": "",
+        }
     )
 
 
@@ -104,25 +177,8 @@ def words_of_review(work: Work, result: RunResult) -> str:
     left = remaining_of(work)
     if left is None:
         return ""
-    words = f"The commits from {result.base} to the checked-out one. They were to do this:\n\n{work.task.prompt}"
-    text, kind = render(find_template("review", work.loop.templates).template, words)
-    review = work.task.model_copy(
-        update={
-            "agent": work.loop.review,
-            "model": work.loop.review_model,
-            "prompt": text,
-            "template": "review",
-            "result": kind,
-            "repo": result.repo,
-            "base": result.branch,
-            "dirty": False,
-            "name": "",
-            "check": "",
-            "continues": "",
-            "remaining": left,
-        }
-    )
-    reviewed = work.carry_out(review, "review")
+    place = {"repo": result.repo, "base": result.branch, "remaining": left}
+    reviewed = work.carry_out(review_task(work, result.base).model_copy(update=place), "review")
     found = findings(reviewed.answer) if reviewed.outcome is Outcome.COMPLETED else None
     if found is None:
         work.notices.append(f"The review {reviewed.id} ended without findings that can be read; look at it yourself.")
@@ -137,7 +193,7 @@ def next_round(work: Work, result: RunResult, words: str) -> Task | None:
     left = remaining_of(work)
     if left is None:
         return None
-    return continuation(work.task, result, words).model_copy(update={"remaining": left})
+    return continuation(work.task, result, words).model_copy(update={"title": work.title, "remaining": left})
 
 
 def continuation(task: Task, result: RunResult, words: str) -> Task:
@@ -147,6 +203,7 @@ def continuation(task: Task, result: RunResult, words: str) -> Task:
             "repo": result.repo,
             "base": result.branch or result.base,
             "prompt": words,
+            "title": "",
             "template": "",
             "dirty": False,
             "name": "",
@@ -184,7 +241,7 @@ def task_to_continue(run_id: str, words: str, host: Host) -> Task:
             f"{run_id} was a command, which nobody can talk to.",
             hint=f"Run another command on its branch, with --base {result.branch or result.base}.",
         )
-    if result.branches and not result.branch:
+    if result.branches and not result.branch and task.result == "branch":
         raise RefusedError(
             f"{run_id} is {result.outcome.value}: it has no branch to go on with.",
             hint=f"Look at `paddock show {run_id}`, and run the task anew.",

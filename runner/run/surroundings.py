@@ -24,6 +24,8 @@ def open_workspace(attempt: Attempt) -> Workspace | None:
         try:
             with attempt.host.cancellation.interrupting():
                 workspace = attempt.workspace = make_workspace(attempt)
+                write_given(attempt)
+                bring_along(attempt)
         except KeyboardInterrupt:
             return None
         size = measure_tree(paths.workspace, enough=prepared.policy.limits.files)
@@ -34,8 +36,6 @@ def open_workspace(attempt: Attempt) -> Workspace | None:
             make_folder(folder, 0o755)
         for name, text in sandbox_etc(prepared.identity).items():
             write_whole(paths.etc / name, text, mode=0o644)
-        write_given(attempt)
-        bring_along(attempt)
         open_caches(attempt)
     write_recovery(attempt, workspace)
     return workspace

@@ -82,7 +82,7 @@ def fake_gateway(folder: Path, answer: bytes) -> Iterator[SimpleNamespace]:
         path.chmod(0o666)
         door.listen()
         threading.Thread(target=serve, daemon=True).start()
-    yield SimpleNamespace(failed="", uploaded=0, upload_exceeded=False)
+    yield SimpleNamespace(failed="", uploaded=0, upload_exceeded=False, spent=(), over_budget="")
     if answer:
         door.shutdown(socket.SHUT_RDWR)
         path.unlink()

@@ -48,6 +48,7 @@ class Paddock:
     state: Path
     folder: Path
     python: str = sys.executable
+    module: str = "runner"
     variables: dict[str, str] = field(default_factory=dict)
     user: int | None = None
     groups: list[int] = field(default_factory=list)
@@ -60,7 +61,7 @@ class Paddock:
     def popen(self, *argv: str | Path) -> subprocess.Popen[str]:
         """A command under way."""
         return subprocess.Popen(
-            [self.python, "-m", "runner", *map(str, argv)],
+            [self.python, "-m", self.module, *map(str, argv)],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,

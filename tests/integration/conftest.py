@@ -9,6 +9,7 @@ import pytest
 import trustme
 from docker import APIClient
 
+from tests.integration.agents_user import User
 from tests.integration.cli import Paddock
 from tests.integration.injection_kit import Desk
 from tests.integration.library import Library
@@ -60,3 +61,9 @@ def authority() -> trustme.CA:
 @pytest.fixture
 def desk(library: Library, tmp_path: Path, authority: trustme.CA) -> Desk:
     return Desk(library, tmp_path, authority)
+
+
+@pytest.fixture
+def user(paddock: Paddock, repository: Path, authority: trustme.CA) -> User:
+    """Whoever lets agents with a model work."""
+    return User(paddock, repository, authority)

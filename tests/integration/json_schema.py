@@ -14,13 +14,15 @@ TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "null": (type(None),),
 }
+FOR: dict[str, type] = {"properties": dict, "required": dict, "additionalProperties": dict, "items": list}
+"""Keywords that say nothing of a value of another type."""
 NOTES = {"title", "description", "default", "examples", "$defs", "$schema"}
 
 
 def faults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], where: str = "$") -> Iterator[str]:
     """In what `value` differs from `schema`."""
     for keyword, wanted in schema.items():
-        if keyword not in NOTES:
+        if keyword not in NOTES and isinstance(value, FOR.get(keyword, object)):
             yield from _CHECKS[keyword](value, wanted, schema, root, where)
 
 
@@ -40,7 +42,7 @@ def _any_of(value: Any, wanted: list[Any], _s: Any, root: Mapping[str, Any], whe
 
 def _properties(value: Any, wanted: Mapping[str, Any], _s: Any, root: Mapping[str, Any], where: str) -> Iterator[str]:
     for name, schema in wanted.items():
-        if isinstance(value, dict) and name in value:
+        if name in value:
             yield from faults(value[name], schema, root, f"{where}.{name}")
 
 

@@ -39,7 +39,7 @@ def read(path: str, body: dict[str, Any]) -> Asked:
         stream=body.get("stream") is True,
         system=plain(body.get("instructions")),
         lines=(Line("user", given),) if isinstance(given, str) else tuple(_lines(objects(given))),
-        tools=tuple(tool for item in objects(body.get("tools")) for tool in _tools(item)),
+        tools=tuple(tool for item in [*objects(body.get("tools")), *_additional(given)] for tool in _tools(item)),
         schema=mapping(shape.get("schema")) or None,
     )
 
@@ -57,8 +57,19 @@ def _lines(items: list[dict[str, Any]]) -> Iterator[Line]:
             yield Line("user", plain(item.get("content")))
 
 
+def _additional(given: Any) -> Iterator[dict[str, Any]]:
+    """Tools that are part of the conversation: codex offers them so to its newest models."""
+    for item in objects(given):
+        if item.get("type") == "additional_tools":
+            yield from objects(item.get("tools"))
+
+
 def _tools(item: dict[str, Any]) -> Iterator[Tool]:
-    if item.get("type") == "local_shell":
+    if item.get("type") == "namespace":
+        for inner in objects(item.get("tools")):
+            if inner.get("type") != "namespace":
+                yield from _tools(inner)
+    elif item.get("type") == "local_shell":
         yield Tool("local_shell", {}, "local_shell")
     elif isinstance(item.get("name"), str):
         kind: Kind = "custom" if item.get("type") == "custom" else "function"

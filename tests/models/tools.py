@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import Any, NamedTuple
 
 from tests.models.wire import Asked, Call, Tool, mapping, word
 
-SHELLS = ("Bash", "bash", "exec_command", "shell_command", "shell", "local_shell", "run_shell_command")
+SHELLS = ("Bash", "bash", "exec_command", "shell_command", "shell", "local_shell", "run_shell_command", "exec")
 CODEX_SHELL = "exec_command"
+CODEX_SCRIPT = "exec"
+"""Takes JavaScript, in which the shell and the patch are functions."""
 WRITERS = ("Write", "write", "write_file")
 COMMAND_FIELDS = ("command", "cmd")
 PATH_FIELDS = ("file_path", "filePath", "path")
@@ -33,9 +36,13 @@ class Write(NamedTuple):
 
     def as_patch(self) -> Shell:
         """The same for codex, which takes this command for an edit; the file ends with a newline."""
+        return Shell(f"apply_patch <<'END_OF_PATCH'\n{self.patch}END_OF_PATCH\n", f"Write {self.path}")
+
+    @property
+    def patch(self) -> str:
+        """In codex's own form."""
         lines = "".join(f"+{line}\n" for line in self.text.splitlines())
-        patch = f"*** Begin Patch\n*** Add File: {self.path}\n{lines}*** End Patch\n"
-        return Shell(f"apply_patch <<'END_OF_PATCH'\n{patch}END_OF_PATCH\n", f"Write {self.path}")
+        return f"*** Begin Patch\n*** Add File: {self.path}\n{lines}*** End Patch\n"
 
 
 Action = Shell | Write
@@ -50,6 +57,8 @@ def call_for(action: Action, asked: Asked, workdir: str) -> Call:
     """The call for a request that `has_shell`; a file is written by the shell where no tool for files is offered."""
     shell = _find(asked, SHELLS)
     assert shell is not None, "call_for() needs a request that offers a shell"
+    if shell.name == CODEX_SCRIPT and shell.kind == "custom":
+        return Call(shell.name, {}, "custom", _script(action))
     if isinstance(action, Shell):
         return _shell_call(action, shell)
     writer = _find(asked, WRITERS)
@@ -77,6 +86,12 @@ def _shell_call(action: Shell, tool: Tool) -> Call:
         arguments["description"] = action.why
     arguments[name] = ["sh", "-c", action.command] if is_list else action.command
     return Call(tool.name, arguments)
+
+
+def _script(action: Action) -> str:
+    if isinstance(action, Write):
+        return f"text(await tools.apply_patch({json.dumps(action.patch)}));"
+    return f"text(await tools.exec_command({json.dumps({'cmd': action.command})}));"
 
 
 def _write_call(action: Write, tool: Tool, workdir: str) -> Call:

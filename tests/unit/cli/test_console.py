@@ -67,7 +67,16 @@ def test_live_is_the_activity_on_stderr_and_the_answer_alone_on_stdout(capfd: An
         "paddock: agent ended (1.00 s)",
         "paddock: note: a note",
     ]
-    assert err[8:11] == ["  | 1 passed", "", "completed  " + err[10].partition("  ")[2]]
+    assert err[8:11] == ["  | 1 passed", "paddock: check ended (1.00 s)", ""]
+    assert err[11].startswith("completed  ")
+
+
+def test_how_far_it_got_is_told_while_the_agent_works_alone(capfd: Any) -> None:
+    console = Console(stdout_is_taken=False, view="live")
+    console.event(PhaseStarted(phase=Phase.AGENT))
+    console.event(PhaseEnded(phase=Phase.AGENT, seconds=1))
+    console.activity(Progress(tokens=30_000, cost_usd=None, seconds=2, left=60))
+    assert "30.0k tokens" not in capfd.readouterr().err
 
 
 def test_live_leaves_stdout_to_a_document(capfd: Any) -> None:

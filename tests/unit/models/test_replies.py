@@ -127,6 +127,39 @@ def test_codex_writes_a_file_by_a_patch() -> None:
     )
 
 
+def test_codex_gives_its_newest_models_javascript_to_write(tmp_path: Path) -> None:
+    script = {"type": "custom", "name": "exec", "format": {"type": "grammar"}}
+    wait = {"type": "function", "name": "wait", "parameters": {"type": "object"}}
+    tools = [
+        {"type": "namespace", "name": "functions", "tools": [script, wait]},
+        {"type": "namespace", "tools": [wait]},
+    ]
+    given = [{"type": "additional_tools", "role": "developer", "tools": tools}]
+    asked = openai_responses.read("", {"model": "gpt-test", "input": given})
+    assert [(tool.name, tool.kind) for tool in asked.tools] == [
+        ("exec", "custom"), ("wait", "function"), ("wait", "function")
+    ]  # fmt: skip
+    told = Dialogue(turns=(Turn("", Shell('echo "a"')), Turn("", Write("a.txt", "one\n")), Turn("Done.")))
+    items = [openai_responses.whole(asked, reply_to(asked, told, "/workspace"))["output"][0]]
+    assert (items[0]["type"], items[0]["name"]) == ("custom_tool_call", "exec")
+    assert items[0]["input"] == 'text(await tools.exec_command({"cmd": "echo \\"a\\""}));'
+    result = {"type": "custom_tool_call_output", "output": [{"type": "input_text", "text": "a"}]}
+    again = openai_responses.read("", {"input": [*given, *items, result]})
+    assert again.turn == 1
+    call = call_for(Write("a.txt", "one\n"), again, "/workspace")
+    assert call.text == (
+        'text(await tools.apply_patch("*** Begin Patch\\n*** Add File: a.txt\\n+one\\n*** End Patch\\n"));'
+    )
+
+
+def test_tools_that_are_none_are_no_tools() -> None:
+    given = [
+        {"type": "additional_tools", "tools": "none"},
+        {"type": "additional_tools", "tools": [{"type": "namespace"}]},
+    ]
+    assert openai_responses.read("", {"input": given}).tools == ()
+
+
 def test_a_request_with_other_tools_alone_is_on_the_side() -> None:
     asked = Asked(tools=(tool("web_search", query="string"),), lines=(Line("user", "hello"),))
     assert not has_shell(asked)

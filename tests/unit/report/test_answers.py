@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -89,3 +91,10 @@ def test_whatever_is_answered_comes_out_plain_and_inside(answer: str) -> None:
     for finding in findings(answer) or ():
         assert is_plain(finding.text)
         assert is_plain(finding.path)
+
+
+@pytest.mark.parametrize("line", ["~" * 60_000 + "`", "~~~" + " " * 60_000 + "`", "`" * 60_000 + "a`"])
+def test_an_answer_is_read_in_no_time_whatever_it_is(line: str) -> None:
+    begin = time.monotonic()
+    assert touched_files(line) == ()
+    assert time.monotonic() - begin < 2

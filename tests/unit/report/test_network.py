@@ -43,6 +43,11 @@ def test_every_reason_that_the_gateway_writes_down_has_a_sentence() -> None:
     assert 'f"http: {' in (EGRESS / "carriage.py").read_text()
 
 
+def test_a_budget_that_is_used_up_is_no_denial_of_a_name() -> None:
+    assert list(denial_lines([row("api.test", 80, "budget")], "r1")) == []
+    assert "a.test" in next(denial_lines([row("api.test", 80, "budget"), row("a.test", 443)], "r1"))
+
+
 def test_a_reason_that_nobody_knows_is_shown_as_it_stands() -> None:
     assert words_of("new\x1b[2J").sentence == r"new\x1b[2J"
     assert words_of("strange: thing").sentence == "strange: thing"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from runner.model.result import Outcome, Round
 from runner.model.usage import Spent
-from runner.report.spending import MOST_MODELS, cost_text, count_text, spent_lines
+from runner.report.spending import MOST_MODELS, cost_text, count_text, round_lines, spent_lines
 
 FULL = Spent(model="some-model", input=2300, cached=8100, cache_write=30, cache_write_hour=10, output=1200, requests=34)
 
@@ -41,4 +42,33 @@ def test_counts_and_sums_of_money_are_short() -> None:
     assert [count_text(count) for count in (0, 999, 1000, 999_949, 999_950, 4_560_000)] == [
         "0", "999", "1.0k", "999.9k", "1.00M", "4.56M"
     ]  # fmt: skip
-    assert [cost_text(dollars) for dollars in (0, 0.0004, 0.01, 12.345)] == ["$0.00", "$0.0004", "$0.01", "$12.35"]
+    assert [cost_text(dollars) for dollars in (0, 0.00001, 0.0004, 0.01, 12.345)] == [
+        "$0.00", "under $0.0001", "$0.0004", "$0.01", "$12.35"
+    ]  # fmt: skip
+
+
+def each_round(number: int, **used: float | None) -> Round:
+    return Round.model_validate(
+        {"id": f"run-{number}", "agent": "claude", "outcome": Outcome.COMPLETED, "why": "task", **used}
+    )
+
+
+def test_rounds_are_told_with_what_each_has_used_and_all_of_them() -> None:
+    rounds = [each_round(1, tokens=1000, cost_usd=0.5), each_round(2, tokens=500, cost_usd=0.25)]
+    assert list(round_lines(rounds)) == [
+        ("rounds", "run-1  claude, task: completed, 1.0k tokens, $0.50"),
+        ("", "run-2  claude, task: completed, 500 tokens, $0.25"),
+        ("", "in all 1.5k tokens, $0.75"),
+    ]
+
+
+def test_a_sum_of_costs_of_which_one_is_not_known_is_not_told() -> None:
+    assert list(round_lines([each_round(1, tokens=1, cost_usd=1.0), each_round(2, tokens=2)]))[-1] == (
+        "", "in all 3 tokens"
+    )  # fmt: skip
+
+
+def test_rounds_without_a_model_have_no_sum() -> None:
+    assert list(round_lines([each_round(1), each_round(2)])) == [
+        ("rounds", "run-1  claude, task: completed"), ("", "run-2  claude, task: completed")
+    ]  # fmt: skip

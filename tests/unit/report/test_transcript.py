@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -167,3 +169,10 @@ def test_whatever_a_fence_names_is_text(line: str) -> None:
     shown = transcript_of(Said(text=line))
     fences = [token for token in all_tokens(VIEWER.parse(shown)) if token.type == "fence"]
     assert [token.info.split()[0] for token in fences] == ["text"]
+
+
+@pytest.mark.parametrize("line", ["\n", "-\n", "> \n", "1.\n", "\u3000\n", "`` \n", "~~~ \n"])
+def test_a_transcript_takes_no_time_whatever_is_said(line: str) -> None:
+    begin = time.monotonic()
+    transcript_of(Said(text="a" + line * (60_000 // len(line)) + "b"))
+    assert time.monotonic() - begin < 2

@@ -12,7 +12,7 @@ from runner.model.result import Outcome
 from runner.run.execute import run_task
 from runner.sandbox.fake import FakeBox
 from runner.store.runs import read_result, run_paths
-from tests.unit.run.model_agent import ModelHost, commit, ended, say, started
+from tests.unit.run.model_agent import KEY, ModelHost, commit, ended, say, started
 
 
 @pytest.fixture
@@ -131,3 +131,15 @@ def test_an_engine_that_fails_during_the_check_is_told_and_the_branch_is_there(
     result = run_task(fake.ask(check="true"), fake.host())
     assert (result.outcome, result.check) == (Outcome.ENGINE_FAILED, None)
     assert result.branch in fake.branches()
+
+
+def test_a_secret_that_the_agent_committed_is_masked_in_what_the_check_prints(fake: ModelHost) -> None:
+    def tells(box: FakeBox) -> int:
+        box.write(b"the secret is t0p-secret-value, the key is " + KEY.encode() + b"\n")
+        return 1
+
+    fake.agent, fake.check = works, tells
+    result = run_task(fake.ask(check="make test", environment={"MY_TOKEN": "t0p-secret-value"}), fake.host())
+    assert result.check is not None
+    assert result.check.output == "the secret is [secret], the key is [secret]\n"
+    assert b"t0p-secret-value" not in run_paths(fake.state, result.id).check_log.read_bytes()

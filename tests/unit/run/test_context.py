@@ -10,8 +10,10 @@ import pytest
 from runner.errors import RefusedError, RepositoryError
 from runner.model.identity import Identity
 from runner.model.policy import Policy
+from runner.model.result import Outcome
 from runner.model.spec import Mount
 from runner.model.task import Task
+from runner.run import surroundings
 from runner.run.context import (
     copy_context,
     find_beside,
@@ -21,7 +23,8 @@ from runner.run.context import (
     open_beside,
     refuse_collisions,
 )
-from runner.store.runs import RunPaths
+from runner.run.execute import run_task
+from runner.store.runs import RunPaths, run_paths
 from tests.unit.repo.sources import git, make_repository
 from tests.unit.run.fake_host import FakeHost
 
@@ -189,3 +192,19 @@ def test_a_store_of_passwords_is_no_repository_to_look_things_up_in(fake: FakeHo
     store = make_repository(fake.home / ".password-store")
     with pytest.raises(RefusedError, match=r"--with: .*credentials"):
         find_beside(task(beside=(str(store),)), fake.host())
+
+
+def test_ctrl_c_ends_a_copy_at_once(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the agent has not begun, nothing can be lost."""
+    host = fake.host()
+    interrupted = []
+
+    def copying(*_: object) -> None:
+        host.cancellation.request()
+        interrupted.append(host.cancellation.interruptible)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(surroundings, "bring_along", copying)
+    result = run_task(fake.task(), host)
+    assert (result.outcome, interrupted, fake.engine.boxes) == (Outcome.CANCELLED, [True], {})
+    assert not run_paths(fake.state, result.id).workspace.exists()

@@ -142,3 +142,15 @@ def test_the_effective_policy_of_a_run_is_written_down_with_the_way_to_the_model
     result = run_task(fake.ask(), fake.host())
     written: dict[str, Any] = json.loads((Path(result.paths["run"]) / "policy.json").read_text())
     assert [each["host"] for each in written["network"]["inject"]] == ["api.anthropic.com"]
+
+
+def test_a_budget_is_refused_where_the_key_is_handed_in_whatever_else_is_injected(fake: ModelHost) -> None:
+    """The model's answers do not pass the gateway then, although those of another host do."""
+    chosen = policy(
+        fake,
+        '[limits]\ntokens = 1000\n[network]\nmode = "allow"\n[[network.inject]]\nhost = "registry.test"\n'
+        'header = "authorization"\nsecret = "COMPANY_KEY"\n',
+    )
+    decide(fake.ask(policy=chosen), fake.host())
+    with pytest.raises(UnenforceableError, match=r"limits\.tokens"):
+        decide(fake.ask(policy=chosen, pass_secrets=("ANTHROPIC_API_KEY",)), fake.host())

@@ -11,7 +11,7 @@ import pytest
 from runner.errors import EngineError, RefusedError, StoreError
 from runner.model.result import Outcome, RunResult
 from runner.model.spec import Role
-from runner.run import collect, finish, journal
+from runner.run import check, collect, finish, journal
 from runner.run.execute import run_task
 from runner.run.recovery import end_orphan
 from runner.sandbox.engine import Found
@@ -110,6 +110,22 @@ MOMENTS = {
     "after the result": (finish, "write_result", True),
     "before the row is closed": (journal.Journal, "close", False),
 }
+
+
+def test_a_check_that_paddock_died_in_leaves_nothing_behind_and_is_not_taken_for_one_that_succeeded(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.engine.programs["sh"] = lambda _: 1
+    fake.engine.programs["program"] = works
+    with dying_in(check, "remove_tree", monkeypatch), pytest.raises(PowerCutError):
+        run_task(fake.task(works, check="make test"), fake.host())
+    with Ledger(fake.host().ledger) as ledger:
+        (row,) = ledger.list()
+        assert ledger.take_over(row.id, row, DEAD, 1)
+    result = recover(fake, run_paths(fake.state, row.id))
+    assert result.outcome is Outcome.COMPLETED
+    assert "The check did not run to its end: make test" in result.notices
+    assert not [entry.name for entry in Path(result.paths["run"]).iterdir() if entry.name.startswith("check-")]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

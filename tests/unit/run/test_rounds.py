@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from runner.errors import RefusedError
-from runner.model.result import Outcome
+from runner.errors import RefusedError, UsageError
+from runner.model.result import Outcome, RunResult
+from runner.model.task import Task
+from runner.run import rounds
 from runner.run.execute import run_task
+from runner.run.host import Host
 from runner.run.rounds import Loop, continuation, run_rounds, task_to_continue
 from runner.sandbox.fake import FakeBox
 from runner.store.runs import read_result, run_paths
@@ -183,3 +186,60 @@ def test_a_session_that_is_no_name_is_not_put_on_a_command_line(fake: ModelHost)
     boxes = working(fake)
     run_task(continuation(fake.ask(), first, "go on"), fake.host())
     assert "--resume" not in boxes[0].spec.argv
+
+
+def test_a_check_that_prints_what_no_prompt_may_hold_goes_back_all_the_same(fake: ModelHost) -> None:
+    """The check runs the agent's own code: it prints whatever that likes."""
+    boxes = working(fake)
+    count = itertools.count()
+
+    def check(box: FakeBox) -> int:
+        box.write(b"expected 2\x00\x1b[2J\xff, got 3\n")
+        return int(next(count) < 1)
+
+    fake.check = check
+    result = run_rounds(fake.ask(check="make test"), loop(max_rounds=5), fake.host())
+    assert (result.outcome, len(boxes)) == (Outcome.COMPLETED, 2)
+    assert "expected 2\\x00\\x1b[2J" in (boxes[1].path("/paddock/agent") / "conversation").read_text()
+
+
+def test_a_round_that_cannot_be_started_takes_nothing_from_the_work_before(fake: ModelHost) -> None:
+    working(fake)
+
+    def check(_: FakeBox) -> int:
+        fake.variables.clear()  # the key is revoked meanwhile
+        return 1
+
+    fake.check = check
+    result = run_rounds(fake.ask(check="make test"), loop(max_rounds=5), fake.host())
+    assert (result.outcome, result.rounds) == (Outcome.CHECK_FAILED, ())
+    assert result.branch in fake.branches()
+    assert any("No further round" in notice and "ANTHROPIC_API_KEY" in notice for notice in result.notices)
+    assert read_result(run_paths(fake.state, result.id)) == result
+
+
+def test_ctrl_c_while_the_next_round_is_prepared_takes_nothing_either(
+    fake: ModelHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working(fake)
+    failing(fake, 5)
+    count = itertools.count()
+
+    def run(task: Task, host: Host) -> RunResult:
+        if next(count):
+            raise KeyboardInterrupt
+        return run_task(task, host)
+
+    monkeypatch.setattr(rounds, "run_task", run)
+    result = run_rounds(fake.ask(check="make test"), loop(max_rounds=5), fake.host())
+    assert (result.outcome, result.branch in fake.branches()) == (Outcome.CHECK_FAILED, True)
+
+
+@pytest.mark.parametrize(("review", "error"), [("claud", UsageError), ("command", UsageError), ("codex", RefusedError)])
+def test_a_reviewer_that_cannot_review_is_refused_before_the_work_begins(
+    fake: ModelHost, review: str, error: type[Exception]
+) -> None:
+    boxes = working(fake)
+    with pytest.raises(error):
+        run_rounds(fake.ask("add files"), loop(max_rounds=5, review=review), fake.host())
+    assert boxes == []
