@@ -1,6 +1,6 @@
 # One command per chore. Everything below works from a fresh clone: .ci/ makes the virtual environment and finds an engine.
 .DEFAULT_GOAL := help
-.PHONY: help demo setup fmt lint type test unit integration hostile bench images docs check clean
+.PHONY: help demo setup fmt lint type test unit integration hostile fuzz soak engines bench images docs check clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -32,6 +32,15 @@ integration: ## Run the tests of each part and of whole runs against a real engi
 
 hostile: ## Run the attacks
 	@.ci/with-engine .ci/test tests/hostile
+
+fuzz: ## Try handouts of a hostile collector on the host's side for FUZZ_SECONDS (300)
+	@.ci/tool python -m tests.fuzz $(or $(FUZZ_SECONDS),300)
+
+soak: ## Three hundred runs with random faults, which have to leave nothing
+	@.ci/with-engine .ci/tool python -m tests.soak --runs 300
+
+engines: ## Run the tests of other engines: gVisor, Podman
+	@.ci/with-engine .ci/other-engines
 
 bench: ## Measure Paddock against its floor
 	@.ci/with-engine .ci/tool python -m benchmarks

@@ -63,26 +63,30 @@ def parameter_rows(parameters: list[Any]) -> Iterator[tuple[str, str]]:
 
 def exit_codes() -> str:
     """Outcomes and exit codes."""
-    from runner.model.result import DESCRIPTIONS, EXIT_CODES, EXIT_EXPECTED_CHANGES
+    from runner.model.result import DESCRIPTIONS, EXIT_CODES, EXIT_EXPECTED_CHANGES, EXIT_TASKS_FAILED, EXIT_UNVERIFIED
 
     rows: list[tuple[object, ...]] = [
         (f"`{outcome}`", code, DESCRIPTIONS[outcome]) for outcome, code in EXIT_CODES.items()
     ]
     rows += [
         ("", EXIT_EXPECTED_CHANGES, "`no-changes` under `--expect-changes`."),
+        ("", EXIT_TASKS_FAILED, "`paddock batch run`: some of its tasks did not succeed."),
+        ("", EXIT_UNVERIFIED, "`paddock verify`: something is not as the record says."),
         ("", 2, "The command line cannot be understood, or no run has that id."),
+        ("", 124, "`paddock wait --timeout`: a run is still running."),
     ]
     return table(("outcome", "exit", "meaning"), rows)
 
 
 def gates() -> str:
     """The gates, in their order."""
-    from runner.repo.gates import GATES
+    from runner.model.gates import GATES
+    from runner.repo.gates import CHECKS
 
     rows: list[tuple[object, ...]] = [
-        (f"`{name}`", usual, (check.__doc__ or "").strip().split("\n\n")[0]) for name, (usual, check) in GATES.items()
+        (f"`{name}`", *GATES[name], (check.__doc__ or "").strip().split("\n\n")[0]) for name, check in CHECKS.items()
     ]
-    return table(("gate", "a hit is", "what it looks for"), rows)
+    return table(("gate", "a hit is", "shown under", "what it looks for"), rows)
 
 
 def agents() -> str:
@@ -107,22 +111,27 @@ def settings() -> str:
 
 
 def threats() -> str:
-    """Each threat: what stops it, which cases attack it, and what of it is not covered."""
+    """Each threat: what stops it, which cases and tests attack it, and what of it is not covered."""
     rows: list[tuple[object, ...]] = []
     known = tomllib.loads((HOSTILE / "threats.toml").read_text())
     for name, threat in known.items():
-        cases = attacks(name) or "every case"
+        cases = "every case" if threat.get("every_case") else "; ".join(filter(None, (attacks(name), proofs(threat))))
         rows.append((name, threat["title"], threat["stopped_by"], cases, threat["not_covered"] or "-"))
     rows += [
         (more.name, "Neighbours of these", "As above.", attacks(more.name), "-")
         for more in sorted(CASES.glob("*-more"))
     ]
-    return table(("", "threat", "what stops it", "cases", "not covered"), rows)
+    return table(("", "threat", "what stops it", "cases and tests", "not covered"), rows)
 
 
 def attacks(threat: str) -> str:
     """The cases of one threat."""
     return ", ".join(f"`{case.name}`" for case in sorted((CASES / threat).glob("*")) if case.is_dir())
+
+
+def proofs(threat: Any) -> str:
+    """Tests elsewhere that attack a threat: their names are sentences."""
+    return "; ".join(test.partition("::test_")[2].replace("_", " ") for test in threat.get("tests", ()))
 
 
 def attack_tests() -> str:
@@ -148,6 +157,32 @@ def decisions() -> str:
     return "".join(f"- [{title}]({page.name})\n" for title, page in zip(titles, pages, strict=True))
 
 
+def batch_keys() -> str:
+    """Every key of a batch file, table by table."""
+    from runner.model import batch
+
+    tables = {
+        "": batch.BatchFile,
+        "[machine]": batch.MachineWords,
+        "[providers.NAME]": batch.ProviderWords,
+        "[matrix]": batch.Matrix,
+        "[[matrix.prompts]]": batch.PromptWords,
+        "[[matrix.agents]]": batch.AgentWords,
+        "[[tasks]]": batch.TaskWords,
+        "[[repos]]": batch.RepoWords,
+        "[defaults], and in [[tasks]], [[repos]] and [[matrix.repos]]": batch.CommonWords,
+    }
+    rows: list[tuple[object, ...]] = []
+    for name, model in tables.items():
+        common = batch.CommonWords.model_fields if model is not batch.CommonWords else {}
+        rows += [
+            (f"`{name}`" if name else "top", f"`{key}`", field.description)
+            for key, field in model.model_fields.items()
+            if key not in common or not issubclass(model, batch.CommonWords)
+        ]
+    return table(("table", "key", "meaning"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "exit-codes": exit_codes,
@@ -158,6 +193,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "decisions": decisions,
     "threats": threats,
     "attack-tests": attack_tests,
+    "batch-keys": batch_keys,
 }
 
 

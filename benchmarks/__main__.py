@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.batch import measure_batch
+from benchmarks.collecting import measure_collection
 from benchmarks.first_request import measure_first_request
 from benchmarks.measure import Finding
 from benchmarks.memory import measure_memory
@@ -22,6 +24,8 @@ Part = Callable[[Place, argparse.Namespace], list[Finding]]
 PARTS: dict[str, Part] = {
     "startup": lambda place, asked: measure_startup(place, asked.rounds, asked.runs),
     "run": lambda place, asked: measure_run(place, asked.rounds),
+    "batch": lambda place, asked: measure_batch(place, max(1, asked.rounds // 3)),
+    "collection": lambda place, asked: measure_collection(place, asked.rounds),
     "memory": lambda place, asked: measure_memory(place, asked.output),
     "agent": lambda place, asked: measure_first_request(place, asked.rounds),
     "network": lambda place, asked: measure_network(place, asked.rounds, asked.at_once),

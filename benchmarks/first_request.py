@@ -41,7 +41,8 @@ def measure_first_request(place: Place, rounds: int) -> list[Finding]:
             print(f"image {each.tag:<44}{each.bytes / 1e6:>6.0f} MB")
     authority, ca = trustme.CA(), place.folder / "authority.pem"
     authority.cert_pem.write_to_path(str(ca))
-    with model_server(authority, ["api.anthropic.com"], DONE) as model, model_beside(base):
+    authority.issue_cert("model").private_key_and_cert_chain_pem.write_to_path(str(place.folder / "model.pem"))
+    with model_server(authority, ["api.anthropic.com"], DONE) as model, model_beside(base, place):
         ours = [sys.executable, "-m", "benchmarks.asking", AGENT, str(place.repository), str(settings.state_dir)]
         paddock, docker = paired(
             lambda: until_asked([*ours, str(model.port), str(ca)], place, lambda: heard_by(model)),
@@ -81,13 +82,26 @@ def heard_beside() -> list[float]:
 
 
 @contextmanager
-def model_beside(image: str) -> Iterator[None]:
+def model_beside(image: str, place: Place) -> Iterator[None]:
     """The fake model in a container, on an internal network of its own, as `model` to its neighbours."""
     call("docker", "network", "create", "--internal", "--label", LABEL, BESIDE)
     try:
         options = ("--detach", "--network", BESIDE, "--network-alias", "model", "--name", BESIDE, "--label", LABEL)
         source = ("--volume", f"{ROOT}:/source:ro", "--workdir", "/source", "--user", "0:0")
-        call("docker", "run", *options, *source, image, "python3", "-B", "-m", "benchmarks.model_beside")
+        key = ("--volume", f"{place.folder / 'model.pem'}:/model.pem:ro")
+        call(
+            "docker",
+            "run",
+            *options,
+            *source,
+            *key,
+            image,
+            "python3",
+            "-B",
+            "-m",
+            "benchmarks.model_beside",
+            "/model.pem",
+        )
         yield
     finally:
         subprocess.run(["docker", "rm", "--force", BESIDE], check=False, capture_output=True)
@@ -103,6 +117,8 @@ def plain_docker(image: str, place: Place) -> list[str]:
             call("chown", "-R", user, clone)
     options = ["--rm", "--network", BESIDE, "--label", LABEL, "--user", user]
     mounts = ["--tmpfs", "/home/agent:exec,mode=1777", "--volume", f"{clone}:/workspace", "--workdir", "/workspace"]
-    variables = {**QUIET, "HOME": "/home/agent", "ANTHROPIC_BASE_URL": "http://model"}
+    mounts += ["--volume", f"{place.folder / 'authority.pem'}:/authority.pem:ro"]
+    variables = {**QUIET, "HOME": "/home/agent", "ANTHROPIC_BASE_URL": "https://model"}
+    variables["NODE_EXTRA_CA_CERTS"] = "/authority.pem"
     named = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
     return ["docker", "run", *options, *mounts, *named, image, *CLI]

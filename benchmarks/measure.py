@@ -17,20 +17,26 @@ class Finding:
 
     name: str
     value: float
-    target: float
+    target: float | None
+    """`None` where none was set."""
     unit: str = "x"
     detail: str = ""
 
     @property
     def met(self) -> bool:
         """Whether the target is met."""
-        return self.value <= self.target
+        return self.target is None or self.value <= self.target
 
     def line(self) -> str:
         """The finding for a person: name, number, target, verdict, and what the number is made of."""
+        number = self._number(self.value)
+        if self.target is None:
+            return f"{self.name:<52}{number:>10}   {'no target':<24}{self.detail}"
         verdict = "ok" if self.met else "MISSED"
-        number, target = (f"{each:.4g} {self.unit}".strip() for each in (self.value, self.target))
-        return f"{self.name:<52}{number:>10}   target {target:<9}{verdict:<8}{self.detail}"
+        return f"{self.name:<52}{number:>10}   target {self._number(self.target):<9}{verdict:<8}{self.detail}"
+
+    def _number(self, value: float) -> str:
+        return f"{value:.4g} {self.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def interleave(things: Mapping[str, Callable[[], object]], rounds: int) -> dict[
     return {name: Samples(tuple(taken)) for name, taken in seconds.items()}
 
 
-def ratio(name: str, measured: Samples, floor: Samples, target: float) -> Finding:
+def ratio(name: str, measured: Samples, floor: Samples, target: float | None) -> Finding:
     """How many times longer something took than its floor, medians compared; quartiles in the detail."""
     return Finding(name=name, value=measured.median / floor.median, target=target, detail=f"{measured} / {floor}")
 

@@ -11,7 +11,7 @@ class Clock(Protocol):
     """Two clocks: one for deadlines, which never jumps, and one for people."""
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start; never goes back."""
+        """Seconds from an arbitrary start, the same for every process until the machine stops; never goes back."""
 
     def now(self) -> datetime:
         """The wall clock, in UTC."""

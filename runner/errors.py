@@ -12,7 +12,8 @@ PaddockError                     exit 1    never raised itself
 │   ├── ContainerGoneError                 a container that should be there is not
 │   ├── GitError                           a git process failed or passed its deadline
 │   └── StoreError                         the state directory cannot be read or written
-└── RunNotFoundError             exit 2    no run, or more than one, has that id
+├── RunNotFoundError             exit 2    no run, or more than one, has that id
+└── StillRunningError            exit 124  the time given for a wait is over, and a run is not
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ class RunNotFoundError(PaddockError):
     """No run, or more than one, answers to the id that was given."""
 
     exit_code = 2
+
+
+class StillRunningError(PaddockError):
+    """The time given for a wait is over, and a run is not; the exit code is that of timeout(1)."""
+
+    exit_code = 124
 
 
 class RefusedError(PaddockError):

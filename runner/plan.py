@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from runner.errors import RefusedError, UnenforceableError
@@ -47,6 +48,16 @@ COLLECTOR_MEMORY = 2 * GIB
 COLLECTOR_FILE_SIZE = 2 * GIB
 """At least: twice the largest bundle that is taken in, since what broke `limits.disk` is larger than that limit."""
 COLLECTOR_SECONDS = 600.0
+OUT_OF_TIME = 124
+"""The exit code of a sandbox that ended by itself at its deadline."""
+DEADLINE_SLACK = 10.0
+"""Seconds after the last grace of `limits.wall_clock` at which a sandbox that nobody watches ends by itself."""
+
+OTHER_PRODUCTS = "it takes Docker's words for limits and applies them otherwise, or not at all"
+"""Podman 4.3: no bounded log, and without root on cgroup v1 no limit whatever, all without a warning."""
+
+GVISOR_PIDS = 256
+"""With `runsc`. About eighty are its own; when there are too few, it ends instead of refusing a fork."""
 
 TRUSTING = re.compile(r"DOCKER_.*|_?JAVA_(TOOL_)?OPTIONS|LOCPATH|EDITOR|VISUAL|PAGER|(?i:(https?|ftp|all|no)_proxy)")
 """Variables that say whom to trust or what to start; an image has no say in these, beside those that steer programs."""
@@ -71,7 +82,8 @@ def sandbox_spec(request: Request) -> SandboxSpec:
         name=f"paddock-{request.run}",
         hostname="sandbox",
         image=request.image.ref,
-        entrypoint=("python3", "-I", "-S", "-B", SHIM, f"{CONTROL}/{CONTROL_SOCKET}", *_gateway(policy), "--"),
+        entrypoint=("python3", "-I", "-S", "-B", SHIM, f"{CONTROL}/{CONTROL_SOCKET}", *_gateway(policy), *_end(policy)),
+        init=False,
         argv=request.command.argv,
         environment=_environment(request),
         secret_environment=request.secret_names,
@@ -132,10 +144,14 @@ def check_machine(policy: Policy, machine: Machine) -> None:
         reasons.append(f"limits.cpus = {limits.cpus:g}, but the machine has {machine.cpus}")
     if limits.memory > machine.memory:
         reasons.append(f"limits.memory = {limits.memory // MIB} MiB, but the machine has {machine.memory // MIB} MiB")
+    if machine.product != "Docker":
+        reasons.append(f"this engine is {machine.product}: {OTHER_PRODUCTS}")
     if policy.sandbox.runtime not in machine.runtimes:
         reasons.append(
             f'sandbox.runtime = "{policy.sandbox.runtime}", but the engine has {", ".join(machine.runtimes)}'
         )
+    if policy.sandbox.runtime == "runsc" and limits.pids < GVISOR_PIDS:
+        reasons.append(f"limits.pids = {limits.pids}, but gVisor's own threads count too: {GVISOR_PIDS} at least")
     reasons += [f"this engine cannot hold the limit on {name}" for name in machine.missing_limits]
     if not machine.seccomp:
         reasons.append("this engine applies no seccomp profile")
@@ -181,6 +197,11 @@ def _dropped(image: ImageSettings) -> tuple[str, ...]:
 def _gateway(policy: Policy) -> tuple[str, ...]:
     """What tells the shim to serve a network; nothing where there is none."""
     return () if policy.network.mode == "none" else ("--gateway", f"{CONTROL}/{GATEWAY_SOCKET}")
+
+
+def _end(policy: Policy) -> tuple[str, ...]:
+    """When the sandbox ends by itself: a little later than a Paddock that is alive ends it."""
+    return "--deadline", str(math.ceil(policy.limits.wall_clock + policy.limits.grace + DEADLINE_SLACK)), "--"
 
 
 def _mounts(request: Request) -> tuple[Mount, ...]:

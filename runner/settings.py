@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from runner.model.settings import Settings
 
 MAX_CONFIG = 256 * 1024
+CEILING = Path("/etc/paddock/ceiling.toml")
+"""An administrator's bound on every policy of this machine."""
 
 _overrides: dict[str, Any] = {}
 
@@ -38,6 +40,24 @@ def leave_plugins_out() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 
+def read_by_ci() -> bool:
+    """Whether a CI system reads along that takes some lines for commands."""
+    systems = ("GITHUB_ACTIONS", "GITEA_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION", "GITLAB_CI")
+    return any(os.environ.get(name) for name in systems)
+
+
+def takes_workflow_commands() -> bool:
+    """Whether the CI system that reads along knows GitHub's commands."""
+    return bool(os.environ.get("GITHUB_ACTIONS") or os.environ.get("GITEA_ACTIONS"))
+
+
+def workflow_files() -> tuple[Path | None, Path | None]:
+    """Where GitHub and its like want a step's summary and its outputs."""
+    named = (os.environ.get(f"GITHUB_{name}") for name in ("STEP_SUMMARY", "OUTPUT"))
+    summary, outputs = (Path(path) if path else None for path in named)
+    return summary, outputs
+
+
 def config_file() -> Path:
     """`$PADDOCK_CONFIG`, else `config.toml` in the user's configuration folder."""
     if named := os.environ.get("PADDOCK_CONFIG"):
@@ -55,6 +75,24 @@ def trust_file() -> Path:
 
         file = Path(platformdirs.user_config_dir("paddock")) / "config.toml"
     return file.absolute().with_name("trusted.json")
+
+
+def ceiling_files() -> tuple[Path, ...]:
+    """The administrator's ceiling, and the one that `$PADDOCK_CEILING` adds to it: never instead, for both bind.
+
+    Each has to be there when it is loaded: the administrator's is left out only where there is surely none.
+    """
+    found = []
+    try:
+        CEILING.lstat()
+        found.append(CEILING)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError:  # whoever loads it says why it cannot be looked at
+        found.append(CEILING)
+    if named := os.environ.get("PADDOCK_CEILING"):
+        found.append(Path(named).absolute())
+    return tuple(found)
 
 
 def state_dir(flag: Path | None = None) -> Path:

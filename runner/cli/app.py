@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 from typing import Annotated, NoReturn
 
 import typer
 
+from runner.cli.batch_commands import batch_app
+from runner.cli.ci_commands import add_ci
+from runner.cli.evidence_commands import add_evidence
+from runner.cli.following_commands import add_following
 from runner.cli.options import (
     DoctorJson,
     EngineOption,
@@ -27,7 +32,10 @@ from runner.cli.task_commands import add_tasks
 from runner.cli.templates import add_templates
 from runner.cli.trusting_commands import add_trusting
 from runner.errors import PaddockError, UsageError
-from runner.settings import leave_plugins_out
+from runner.settings import leave_plugins_out, read_by_ci
+
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""A disk that is full, broken or closed to us, under what we say or write: no bug of ours."""
 
 app = typer.Typer(
     name="paddock",
@@ -39,6 +47,7 @@ app = typer.Typer(
 )
 app.add_typer(policy_app, name="policy")
 app.add_typer(image_app, name="image")
+app.add_typer(batch_app, name="batch")
 
 
 @app.callback(invoke_without_command=True)
@@ -62,6 +71,7 @@ def global_options(
 
 
 add_tasks(app)
+add_ci(app)
 
 
 @app.command()
@@ -120,6 +130,9 @@ def network(
     show_network(run_id, all_rows=all_rows, as_json=json)
 
 
+add_following(app)
+
+
 @app.command()
 def stop(
     run_id: RunId,
@@ -149,11 +162,12 @@ def prune(
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also work that was not collected.")] = False,
+    caches: Annotated[bool, typer.Option("--caches", help="Also the policies' caches that no run is using.")] = False,
 ) -> None:
     """Remove what dead runs left behind. Containers, and directories of no run."""
     from runner.cli.managing import prune_runs
 
-    prune_runs(older_than=older_than, dry_run=dry_run, force=force)
+    prune_runs(older_than=older_than, dry_run=dry_run, force=force, caches=caches)
 
 
 @app.command()
@@ -175,14 +189,16 @@ def doctor(network: NetworkCheck = False, json: DoctorJson = False) -> None:
 @app.command()
 def recover(
     run_id: Annotated[str, typer.Argument(metavar="[ID]", help="A run; without it, every run that needs it.")] = "",
+    stop: Annotated[bool, typer.Option("--stop", help="End agents that are still at work.")] = False,
 ) -> None:
-    """Collect again: what a dead Paddock left, or a failed collection. Without an ID, of every such run."""
+    """Take up runs whose Paddock died. Agents at work are watched on, work that was not collected is collected."""
     from runner.cli.recovering import recover_command
 
-    raise typer.Exit(recover_command(run_id))
+    raise typer.Exit(recover_command(run_id, stop=stop))
 
 
 add_reaching(app)
+add_evidence(app)
 add_templates(app)
 add_trusting(app)
 
@@ -192,6 +208,10 @@ def main() -> NoReturn:
     # Hundreds of modules are loaded and none is ever thrown away: looking for cycles among them is a tenth of a second.
     gc.set_threshold(100_000, 50, 50)
     leave_plugins_out()
+    if read_by_ci():
+        from runner.cli.ci_log import guard_streams
+
+        guard_streams()
     code = exit_code_of_command()
     from runner.cli.terminal import end_process
 
@@ -214,12 +234,25 @@ def exit_code_of_command() -> int:
         from runner.cli.terminal import abandon
 
         abandon(sys.stdout)
-    except Exception as error:  # noqa: BLE001 - the top of the program: a bug, told as one
-        import traceback
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            return tell_bug(error)
+        from runner.escape import escape_text
 
-        traceback.print_exc()
-        sys.stderr.write(
-            f"paddock: this is a bug in Paddock ({type(error).__name__}); `paddock ps` shows what still runs.\n"
-        )
+        what = escape_text(str(error.filename)) if error.filename else "The answer could not be written"
+        sys.stderr.write(f"paddock: {what}: {error.strerror}.\n")
         return 1
+    except Exception as error:  # noqa: BLE001 - the top of the program: a bug, told as one
+        return tell_bug(error)
     return 0
+
+
+def tell_bug(error: Exception) -> int:
+    """What nobody foresaw, with all that helps to find it; the exit code."""
+    import traceback
+
+    traceback.print_exception(error)
+    sys.stderr.write(
+        f"paddock: this is a bug in Paddock ({type(error).__name__}); `paddock ps` shows what still runs.\n"
+    )
+    return 1

@@ -79,10 +79,10 @@ class Console:
                 self._at_work = True
                 self._say("agent started")
             case PhaseEnded(phase=Phase.AGENT, seconds=seconds):
-                self._rest()
+                self.rest()
                 self._say(f"agent ended ({seconds:.2f} s)")
             case PhaseEnded(phase=Phase.CHECK, seconds=seconds):
-                self._rest()
+                self.rest()
                 self._say(f"check ended ({seconds:.2f} s)")
             case Stopping(reason=reason, signal=signal):
                 self._say(f"stopping the agent: {reason.value} ({signal})")
@@ -115,7 +115,8 @@ class Console:
         for line in answer_lines(result.answer, more=f"paddock logs {result.id} --transcript", most=MOST_ANSWER):
             answer(line)
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
+        """The agent is not at work any more, or nobody watches it: show what was held back, and no totals."""
         self._at_work = False
         if self._live is not None:
             self._live.rest()

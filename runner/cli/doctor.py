@@ -16,6 +16,7 @@ from runner.cli.terminal import answer, say
 from runner.errors import PaddockError
 from runner.escape import escape_text
 from runner.model.settings import Settings, engine_fault
+from runner.plan import OTHER_PRODUCTS
 from runner.repo.git import git_version
 from runner.report.health import Finding, Level, advisories_for
 from runner.sandbox.docker_engine import DockerEngine
@@ -73,7 +74,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding(name="engine", level=Level.FAILED, value=settings.engine, meaning=fault, advice=advice)
         return
     try:
-        facts = DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say).facts()
+        facts = DockerEngine(
+            settings.engine, state_dir=settings.state_dir, progress=say, path_map=settings.path_map
+        ).facts()
     except PaddockError as error:
         yield Finding(
             name="engine", level=Level.FAILED, value=settings.engine, meaning=error.message, advice=error.hint
@@ -87,7 +90,7 @@ def examine_network(settings: Settings) -> Iterator[Finding]:
     from runner.run.host import Host
     from runner.run.network_check import check_network
 
-    engine = DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say)
+    engine = DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say, path_map=settings.path_map)
     yield from check_network(Host(settings=settings, engine=engine, home=home()))
 
 
@@ -151,7 +154,7 @@ def examine_engine(facts: EngineFacts, address: str) -> Iterator[Finding]:
         name="storage",
         level=Level.OK,
         value=f"{facts.storage_driver} in {facts.root_dir}",
-        meaning="the disk limit is held by a watchdog, which looks every second or so",
+        meaning="the disk limit is held by a watchdog: a writer at full speed may get half a gigabyte beyond it",
     )
     yield from advisories_for("engine", facts.version)
     yield from advisories_for("runc", facts.components.get("runc", ""))
@@ -161,18 +164,17 @@ def _engine(facts: EngineFacts, address: str) -> Finding:
     """The engine's version. One that cannot be read is a warning: builds of one's own call themselves `dev`."""
     runc, oldest = facts.components.get("runc", "unknown"), ".".join(map(str, OLDEST_ENGINE))
     numbers = re.match(r"(\d+)\.(\d+)", facts.version)
-    level, meaning = Level.OK, ""
-    if numbers is None:
+    level, meaning, advice = Level.OK, "", ""
+    if facts.product != "Docker":
+        level, meaning = Level.FAILED, f"this is {facts.product}: {OTHER_PRODUCTS}; runs are refused"
+        advice = "Use Docker's own engine: PADDOCK_ENGINE=unix:///var/run/docker.sock"
+    elif numbers is None:
         level, meaning = Level.WARNING, f"its version cannot be read; Paddock is tested with {oldest} and newer"
     elif (int(numbers[1]), int(numbers[2])) < OLDEST_ENGINE:
         level, meaning = Level.FAILED, f"older than {oldest}, the oldest that Paddock is tested with"
-    return Finding(
-        name="engine",
-        level=level,
-        value=f"Docker {facts.version} (API {facts.api_version}), runc {runc}, at {address}",
-        meaning=meaning,
-        advice=f"Install Docker {oldest} or newer." if level is Level.FAILED else "",
-    )
+        advice = f"Install Docker {oldest} or newer."
+    value = f"{facts.product} {facts.version} (API {facts.api_version}), runc {runc}, at {address}"
+    return Finding(name="engine", level=level, value=value, meaning=meaning, advice=advice)
 
 
 def _seccomp(facts: EngineFacts) -> Finding:

@@ -64,4 +64,4 @@ def remove_images(tags: list[str]) -> None:
 
 def _store() -> ImageStore:
     settings = load_settings()
-    return DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say).images
+    return DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say, path_map=settings.path_map).images

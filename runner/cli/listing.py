@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from runner.cli.runs import open_ledger
-from runner.cli.terminal import answer, outcome_color, styled, table
+from runner.cli.terminal import answer, outcome_color, say, styled, table
 from runner.store.ledger import RUNNING, RunRow
 from runner.store.owner import owner_alive
 
 HEADER = ("RUN", "STATE", "AGENT", "POLICY", "AGE", "COMMITS", "REPO")
+ORPHANED = "orphaned"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -30,6 +31,8 @@ def list_runs(*, all_runs: bool, limit: int, as_json: bool) -> None:
     for line, row in zip(lines, rows, strict=True):
         word = state_of(row)
         answer(line.replace(f" {word} ", f" {styled(word, color=outcome_color(word))} ", 1))
+    if any(state_of(row) == ORPHANED for row in rows):
+        say("the Paddocks of orphaned runs died; `paddock recover` takes up what they left")
 
 
 def lines_of(rows: Sequence[RunRow], now: datetime) -> list[str]:
@@ -45,7 +48,7 @@ def state_of(row: RunRow) -> str:
     """`running`, its outcome, or `orphaned` when the Paddock that carried it out is gone."""
     if row.state != RUNNING:
         return row.outcome
-    return f"running:{row.phase}" if owner_alive(row) else "orphaned"
+    return f"running:{row.phase}" if owner_alive(row) else ORPHANED
 
 
 def age(created_at: str, now: datetime) -> str:

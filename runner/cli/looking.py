@@ -100,7 +100,7 @@ def print_diff(run_id: str) -> None:
     row, paths = find_run(run_id)
     if not paths.diff.exists():
         raise RunNotFoundError(f"{row.id} left no change.", hint=f"Look at `paddock show {row.id}`.")
-    copy_from(paths.diff, 0, OutputWriter(stdout_is_taken=False))
+    copy_from(paths.diff, 0, OutputWriter(stdout_is_taken=False, is_patch=True))
 
 
 def still_running(row: RunRow) -> bool:

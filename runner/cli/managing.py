@@ -7,19 +7,24 @@ import signal
 import time
 from datetime import UTC, datetime, timedelta
 
+from runner.cli.ending import await_work, ended_line, latest_of_work
 from runner.cli.recovering import recover_run
+from runner.cli.running import cancellation_by_signals
 from runner.cli.runs import find_run, open_ledger
 from runner.cli.terminal import answer, say
-from runner.errors import EngineError, RefusedError, RunNotFoundError, UsageError
+from runner.errors import EngineError, RefusedError, RunNotFoundError, StillRunningError, UsageError
 from runner.model.quantities import parse_duration
+from runner.model.result import RunResult
 from runner.repo.merging import merge_branch
 from runner.repo.source import inspect_source
+from runner.run.chain import follower
 from runner.run.cleaning import Prune, forget_run, prune_state
 from runner.sandbox.docker_engine import DockerEngine
-from runner.settings import home, load_settings
-from runner.store.ledger import RUNNING
+from runner.settings import home, load_settings, state_dir
+from runner.store.batches import Batches
+from runner.store.ledger import LEDGER_NAME, RUNNING, RunRow
 from runner.store.owner import owner_alive
-from runner.store.runs import keeps_work, read_result
+from runner.store.runs import RunPaths, keeps_work, read_result
 
 STOP_SECONDS = 600.0
 POLL_SECONDS = 0.2
@@ -27,18 +32,31 @@ POLL_SECONDS = 0.2
 
 def stop_run(run_id: str, *, now: bool) -> None:
     """Ask the Paddock that carries the run out to end it, and wait; end it ourselves when that Paddock is gone."""
-    row, paths = find_run(run_id)
-    if row.state != RUNNING:
+    row, paths = latest_of_work(run_id)
+    if row.state != RUNNING and not between_rounds(row, paths):
         raise RunNotFoundError(f"{row.id} is over: {row.outcome}.", hint=f"Look at it with `paddock show {row.id}`.")
     if not owner_alive(row):
-        recover_run(row, paths)
+        result = recover_run(row, paths, now=now)
     else:
-        for _ in range(2 if now else 1):
-            signal_owner(row.owner_pid)
-        wait_for_the_end(row.id)
-    _, paths = find_run(row.id)
-    result = read_result(paths)
-    answer(f"{row.id}: {result.outcome.value}" + (f", {result.branch}" if result.branch else ""))
+        ask_owner(row, 2 if now else 1)
+        result = wait_for_the_end(row, paths)
+    answer(ended_line(result))
+
+
+def ask_owner(row: RunRow, times: int) -> None:
+    """Ask the Paddock that carries a run out to end it; one that carries a batch out goes on with the others."""
+    if row.batch:
+        with Batches(state_dir() / LEDGER_NAME) as batches:
+            batch, task, attempt, _ = row.batch.split("/")
+            batches.ask_attempt_stop(batch, int(task), int(attempt), times)
+        return
+    for _ in range(times):
+        signal_owner(row.owner_pid)
+
+
+def between_rounds(row: RunRow, paths: RunPaths) -> bool:
+    """Whether a run is over, and who carried it out may go on with another one."""
+    return follower(paths) == "" and owner_alive(row)
 
 
 def signal_owner(pid: int) -> None:
@@ -52,16 +70,14 @@ def signal_owner(pid: int) -> None:
     time.sleep(POLL_SECONDS)
 
 
-def wait_for_the_end(run_id: str) -> None:
-    """Wait until the ledger says that a run is over."""
-    end = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < end:
-        with open_ledger() as ledger:
-            row = ledger.get(run_id)
-        if row is None or row.state != RUNNING:
-            return
-        time.sleep(POLL_SECONDS)
-    raise EngineError(f"{run_id} did not end within {STOP_SECONDS:g} s.", hint="Look at `paddock doctor`.")
+def wait_for_the_end(row: RunRow, paths: RunPaths) -> RunResult:
+    """Wait until a run is over, and no other goes on with it; how it ended."""
+    try:
+        return await_work(row, paths, time.monotonic() + STOP_SECONDS)
+    except StillRunningError as error:
+        raise EngineError(
+            f"{row.id} did not end within {STOP_SECONDS:g} s.", hint="Look at `paddock doctor`."
+        ) from error
 
 
 def remove_runs(run_ids: list[str], *, force: bool = False) -> None:
@@ -80,7 +96,7 @@ def remove_runs(run_ids: list[str], *, force: bool = False) -> None:
         answer(f"removed {row.id}")
 
 
-def prune_runs(*, older_than: str, dry_run: bool, force: bool = False) -> None:
+def prune_runs(*, older_than: str, dry_run: bool, force: bool = False, caches: bool = False) -> None:
     """Remove what dead runs left behind, and finished runs that are old enough; kept work only with `force`."""
     before = None
     if older_than:
@@ -92,6 +108,10 @@ def prune_runs(*, older_than: str, dry_run: bool, force: bool = False) -> None:
         lines = prune_state(
             load_settings().state_dir, ledger, engine(), Prune(before=before, dry_run=dry_run, force=force)
         )
+        if caches:
+            from runner.run.caches import prune_caches
+
+            lines += prune_caches(load_settings().state_dir, ledger, dry_run=dry_run)
     for line in lines or ["nothing to remove"]:
         answer(line)
 
@@ -116,14 +136,15 @@ def merge_run(run_id: str) -> None:
             f"{result.branch} has moved since the run ended ({source.base_sha[:10]}, was {result.head[:10]}).",
             hint="The gates looked at the older commit; merge by hand if that is what you want.",
         )
-    merged = merge_branch(
-        source.path,
-        source.git_dir,
-        result.branch,
-        home=home(),
-        user=source.user(os.geteuid()),
-        message=f"Merge {result.branch}",
-    )
+    with cancellation_by_signals():  # a merge that is stopped half-way leaves a work tree that is neither
+        merged = merge_branch(
+            source.path,
+            source.git_dir,
+            result.branch,
+            home=home(),
+            user=source.user(os.geteuid()),
+            message=f"Merge {result.branch}",
+        )
     say(f"{merged.how} of {merged.into} to {merged.head[:10]}")
     answer(merged.head)
 
@@ -131,4 +152,4 @@ def merge_run(run_id: str) -> None:
 def engine() -> DockerEngine:
     """The engine of the settings."""
     settings = load_settings()
-    return DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say)
+    return DockerEngine(settings.engine, state_dir=settings.state_dir, progress=say, path_map=settings.path_map)

@@ -16,10 +16,12 @@ from runner.errors import StoreError
 from runner.escape import escape_text
 from runner.model.network import NetworkRow
 from runner.model.policy import Policy
+from runner.model.policy_file import files_of
 from runner.report.network import HEADER, busiest, network_cells, without_canary
 from runner.report.network_suggest import suggest, suggestion_lines
 from runner.report.network_words import MENDABLE, words_of
 from runner.run.groups import shipped_groups
+from runner.shipped import shipped
 from runner.store.files import read_bounded
 from runner.store.ledger import RUNNING
 from runner.store.runs import RunPaths
@@ -41,6 +43,8 @@ class Recorded:
     """What was allowed and the given policy would not have; of an observed run alone."""
     omitted: int
     """Lines that the record is without."""
+    bounds: tuple[str, ...] = ()
+    """Files that tightened its policy; escaped."""
 
 
 def show_network(run_id: str, *, all_rows: bool, as_json: bool) -> None:
@@ -102,6 +106,8 @@ def suggest_policy(run_id: str) -> None:
     found = suggest(denied, shipped_groups())
     for line in suggestion_lines(found, recorded.run, mode=recorded.mode, observed=recorded.observed):
         answer(line)
+    for file in recorded.bounds:
+        answer(f"# {file} bounded this run, too: what it does not allow, no line here opens.")
 
 
 def read_network(run_id: str, *, with_canary: bool = False) -> Recorded:
@@ -117,7 +123,18 @@ def read_network(run_id: str, *, with_canary: bool = False) -> Recorded:
         observed=rules is not None,
         would_deny=would_have_denied(rows, rules) if rules else (),
         omitted=omitted(paths.egress),
+        bounds=bounds_of(paths),
     )
+
+
+def bounds_of(paths: RunPaths) -> tuple[str, ...]:
+    """The repository's policy and ceilings, where they had a say; none where nobody wrote it down."""
+    try:
+        files = files_of(read_bounded(paths.policy_files, MAX_POLICY))
+    except (StoreError, ValueError):
+        return ()
+    shipped_files = str(shipped("policies"))
+    return tuple(each.file for each in files if each.role != "policy" and not each.file.startswith(shipped_files))
 
 
 def mode_of(paths: RunPaths) -> str:

@@ -15,7 +15,15 @@ Words = Annotated[
     ),
 ]
 PolicyOption = Annotated[
-    str | None, typer.Option("--policy", "-p", help="A preset's name or a policy file. [default: offline]")
+    str | None,
+    typer.Option(
+        "--policy",
+        "-p",
+        help="A preset's name, a policy file, or `repo`: the repository's, once trusted. [default: offline]",
+    ),
+]
+NoRepoPolicy = Annotated[
+    bool, typer.Option("--no-repo-policy", help="Leave out the policy with which the repository tightens yours.")
 ]
 AgentOption = Annotated[
     str | None,
@@ -42,6 +50,10 @@ ContextOption = Annotated[
 WithOption = Annotated[
     list[str] | None,
     typer.Option("--with", metavar="REPO", help="Another repository to read, at /beside; may be repeated."),
+]
+ArtifactOption = Annotated[
+    list[str] | None,
+    typer.Option("--artifact", metavar="GLOB", help="Hand these files over beside the commits; may be repeated."),
 ]
 NotesOption = Annotated[bool, typer.Option("--notes", help="Ask the agent to keep plan.md and notes.md.")]
 CheckOption = Annotated[
@@ -76,6 +88,9 @@ ObserveOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing until the end.")]
 RawOption = Annotated[bool, typer.Option("--raw", help="Show the agent's output as it comes.")]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", help="Print the run's id as soon as there is one, and go on in the background.")
+]
 TranscriptOption = Annotated[
     bool, typer.Option("--transcript", help="Print the transcript instead: what the agent said and did, as Markdown.")
 ]

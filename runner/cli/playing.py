@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TextIO
 
 from pydantic import TypeAdapter, ValidationError
@@ -9,8 +10,28 @@ from pydantic import TypeAdapter, ValidationError
 from runner.cli.live import LiveView
 from runner.model.activity import Activity, Answered, Said
 
+ACTIVITIES: TypeAdapter[Activity] = TypeAdapter(Activity)
 MOST_LINE = 16 * 1024 * 1024
 """Bytes; a longer line is none that Paddock wrote, and is not kept in memory."""
+
+
+class Lines:
+    """Takes a file in pieces, cut anywhere, and hands on the lines that are whole."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+        self._line = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Hand on the lines that are whole by now."""
+        *ended, rest = data.split(b"\n")
+        for piece in ended:
+            self._line += piece
+            line = bytes(self._line)
+            self._line.clear()
+            self._take(line)
+        if len(self._line) <= MOST_LINE:
+            self._line += rest
 
 
 class Player:
@@ -18,26 +39,25 @@ class Player:
 
     def __init__(self, stream: TextIO, *, fancy: bool) -> None:
         self._view = LiveView(stream, fancy=fancy)
-        self._activities: TypeAdapter[Activity] = TypeAdapter(Activity)
-        self._line = bytearray()
+        self._lines = Lines(self._show)
 
     def feed(self, data: bytes) -> None:
         """Show the lines that are whole by now."""
-        *ended, rest = data.split(b"\n")
-        for piece in ended:
-            self._line += piece
-            self._show(bytes(self._line))
-            self._line.clear()
-        if len(self._line) <= MOST_LINE:
-            self._line += rest
+        self._lines.feed(data)
 
     def _show(self, line: bytes) -> None:
-        try:
-            activity = self._activities.validate_json(line)
-        except ValidationError:
-            return
+        activity = activity_of(line)
         if isinstance(activity, Answered):
             if activity.text.strip() == self._view.last_words:
                 return
             activity = Said(text=activity.text)
-        self._view.activity(activity)
+        if activity is not None:
+            self._view.activity(activity)
+
+
+def activity_of(line: bytes) -> Activity | None:
+    """What a line of `activity.jsonl` says; `None` for one that says nothing."""
+    try:
+        return ACTIVITIES.validate_json(line)
+    except ValidationError:
+        return None

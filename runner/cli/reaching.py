@@ -23,6 +23,7 @@ from runner.sandbox.forward import ADDRESS, Forwarder
 from runner.store.ledger import RunRow
 
 PIECE = 64 * 1024
+END_SECONDS = 2.0
 SHELL = ("sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash -i; else exec sh -i; fi")
 
 
@@ -32,21 +33,24 @@ def forward_ports(run_id: str, wanted: Sequence[str]) -> None:
         parse_ports(text)
     allow_many_connections()
     row, paths = find_run(run_id)
-    with quiet_end(), forwarding(reach(row, paths, engine()), row, paths, wanted) as (forwarder, doors):
+    reached = reach(row, paths, engine())
+    with quiet_end(), forwarding(reached, row, paths, wanted) as (forwarder, doors):
         for door in doors:
             answer(f"http://{ADDRESS}:{door.outer}  is port {door.inner} of {row.id}")
         sys.stdout.flush()
         say("Ctrl-C ends it. What answers there is the agent's: trust it as little as any page of the web.")
-        carry(forwarder, row)
+        carry(forwarder, row, reached)
 
 
-def carry(forwarder: Forwarder, row: RunRow) -> None:
+def carry(forwarder: Forwarder, row: RunRow, reached: Reached) -> None:
     """Until the relay has gone; because the run is over, or else that is an error."""
     while not forwarder.ended.is_set():
         forwarder.turn()
-    found, _ = find_run(row.id)
-    if found.phase == row.phase and still_running(found):
-        raise EngineError(f"The relay in the sandbox of {row.id} was ended.", hint="Try again.")
+    with contextlib.suppress(ContainerGoneError):
+        ended = reached.box.wait(END_SECONDS)  # its Paddock may need a moment to see that the agent has ended
+        found, _ = find_run(row.id)
+        if ended is None and found.phase == row.phase and still_running(found):
+            raise EngineError(f"The relay in the sandbox of {row.id} was ended.", hint="Try again.")
     say(f"{row.id} has ended.")
 
 

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.cli.console import Console, View
-from runner.cli.terminal import answer, answer_json
-from runner.clock import SystemClock, timestamp
+from runner.cli.terminal import answer_json
+from runner.cli.unstarted import nothing_started
 from runner.errors import EngineError, PaddockError, UsageError
-from runner.escape import escape_text
-from runner.model.result import EXIT_CODES, Digests, Outcome, RunResult
+from runner.library import this_host
+from runner.model.result import EXIT_CODES, Outcome, RunResult
 from runner.model.settings import Settings
-from runner.model.task import Task, TaskResult
-from runner.plan import plan_sandbox
-from runner.repo.urls import is_url, parse_url
+from runner.model.task import USUAL_ROUNDS, Task, TaskResult
+from runner.repo.urls import is_url
 from runner.run.cancellation import Cancellation
 from runner.run.decision import decide
 from runner.run.execute import run_task
 from runner.run.host import Host
-from runner.run.prepare import plan_request
-from runner.sandbox.docker_args import create_request
-from runner.sandbox.engine import Engine
-from runner.sandbox.late_engine import LateEngine
-from runner.settings import home, load_settings, trust_file, variable
+from runner.settings import load_settings
+
+if TYPE_CHECKING:  # few runs go to the background
+    from runner.cli.background import Leave
+    from runner.store.runs import RunPaths
 
 MAX_PROMPT = 1024 * 1024
-ROUNDS = 5
-"""How often an agent may work where nothing is said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +38,14 @@ class TaskOptions:
     repo: str
     words: list[str] = field(default_factory=list)
     policy: str | None = None
+    no_repo_policy: bool = False
     agent: str | None = None
     model: str = ""
     prompt_file: Path | None = None
     template: str = ""
     context: list[Path] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)
+    artifact: list[str] = field(default_factory=list)
     notes: bool = False
     name: str = ""
     base: str = ""
@@ -63,6 +62,7 @@ class TaskOptions:
     quiet: bool = False
     raw: bool = False
     json: bool = False
+    detach: bool = False
 
 
 def run_command(options: TaskOptions) -> int:
@@ -104,28 +104,67 @@ def new_command(options: TaskOptions) -> int:
 
 
 def carry_out(options: TaskOptions, make: Callable[[Settings, Host], Task]) -> int:
-    """One task, or the rounds of one, from its making to its summary."""
+    """One task, or the rounds of one, from its making to its summary; in the background where that is asked for."""
+    if not options.detach:
+        return work_out(options, make)
+    from runner.cli.background import in_background, refuse_views
+
+    refuse_views(raw=options.raw, json=options.json)
+    return in_background(lambda leave: work_out(options, make, leave), quiet=options.quiet)
+
+
+def work_out(options: TaskOptions, make: Callable[[Settings, Host], Task], leave: Leave | None = None) -> int:
+    """The work itself. With `leave`, that is called as soon as there is a run, and nothing is shown from then on."""
     console = Console(stdout_is_taken=options.json)
-    try:
-        with cancellation_by_signals() as cancellation:
-            settings = load_settings()
-            host = host_of(settings, console, cancellation)
-            task = make(settings, host)
-            console.view = view_of(options, task)
-            result = run_loop(task, options, host)
-    except KeyboardInterrupt:
-        result = nothing_started(options, Outcome.CANCELLED, EXIT_CODES[Outcome.CANCELLED], "")
-    except PaddockError as error:
-        if not options.json:
-            raise
-        outcome = Outcome.ENGINE_FAILED if isinstance(error, EngineError) else Outcome.REFUSED
-        result = nothing_started(options, outcome, error.exit_code, f"{error.message} {error.hint}".strip())
-        console.failure(error)
+    result = result_of(options, make, console, leave, always=options.json)
+    tell(result, options, console)
+    return result.exit_code
+
+
+def tell(result: RunResult, options: TaskOptions, console: Console) -> None:
+    """How it ended: in a document, or in words."""
     if options.json:
         answer_json(result.model_dump_json(indent=2))
     else:
         console.summary(result)
-    return result.exit_code
+
+
+def result_of(
+    options: TaskOptions,
+    make: Callable[[Settings, Host], Task],
+    console: Console,
+    leave: Leave | None = None,
+    *,
+    always: bool,
+) -> RunResult:
+    """Carry it out; with `always`, what was not started has a result, too, and it has been told why."""
+    try:
+        with cancellation_by_signals() as cancellation:
+            settings = load_settings()
+            host = host_of(settings, console, cancellation)
+            if leave is not None:
+                host = replace(host, opened=leaving(leave, console))
+            task = make(settings, host)
+            console.view = view_of(options, task)
+            return run_loop(task, options, host)
+    except KeyboardInterrupt:
+        return nothing_started(options.repo, Outcome.CANCELLED, EXIT_CODES[Outcome.CANCELLED], "")
+    except PaddockError as error:
+        if not always:
+            raise
+        console.failure(error)
+        outcome = Outcome.ENGINE_FAILED if isinstance(error, EngineError) else Outcome.REFUSED
+        return nothing_started(options.repo, outcome, error.exit_code, f"{error.message} {error.hint}".strip())
+
+
+def leaving(leave: Leave, console: Console) -> Leave:
+    """Leave the terminal, and be quiet."""
+
+    def opened(paths: RunPaths) -> None:
+        leave(paths)
+        console.view = "quiet"
+
+    return opened
 
 
 def run_loop(task: Task, options: TaskOptions, host: Host) -> RunResult:
@@ -141,7 +180,7 @@ def run_loop(task: Task, options: TaskOptions, host: Host) -> RunResult:
     from runner.cli.templates import own_templates
     from runner.run.rounds import Loop, run_rounds
 
-    loop = Loop(max_rounds=options.max_rounds or ROUNDS, review=options.review, templates=own_templates())
+    loop = Loop(max_rounds=options.max_rounds or USUAL_ROUNDS, review=options.review, templates=own_templates())
     return run_rounds(task, loop, host)
 
 
@@ -155,32 +194,15 @@ def view_of(options: TaskOptions, task: Task) -> View:
     return "raw" if plain else "live"
 
 
-def plan_command(options: TaskOptions, *, docker: bool) -> None:
-    """Print the decision, and touch nothing."""
-    settings = load_settings()
-    task = task_of(options, settings)
-    spec = plan_sandbox(plan_request(task, host_of(settings, Console(stdout_is_taken=True), Cancellation())))
-    answer(json.dumps(create_request(spec), indent=2) if docker else spec.model_dump_json(indent=2))
-
-
 def host_of(settings: Settings, console: Console, cancellation: Cancellation) -> Host:
-    """This machine, with the real engine."""
-
-    def load() -> Engine:
-        from runner.sandbox.docker_engine import DockerEngine
-
-        return DockerEngine(settings.engine, state_dir=settings.state_dir, progress=console.progress)
-
-    return Host(
-        settings=settings,
-        engine=LateEngine(load),
-        home=home(),
+    """This machine, with the real engine, and whoever watches."""
+    return this_host(
+        settings,
+        progress=console.progress,
         cancellation=cancellation,
         tell=console.event,
         show=console.output,
         watch=console.activity,
-        variable=variable,
-        trust=trust_file(),
     )
 
 
@@ -210,11 +232,13 @@ def task_of(options: TaskOptions, settings: Settings) -> Task:
         result=result,
         context=tuple(str(path.expanduser().absolute()) for path in options.context),
         beside=tuple(place if is_url(place) else str(Path(place).expanduser().absolute()) for place in options.beside),
+        artifacts=tuple(options.artifact),
         notes=options.notes,
         dirty=options.dirty,
         environment=dict(map(parse_variable, options.env)),
         pass_secrets=tuple(options.pass_secret),
         policy=options.policy or settings.policy,
+        repo_policy=not options.no_repo_policy,
         image=options.image or settings.image,
         check=options.until or options.check,
         expect_changes=options.expect_changes,
@@ -267,28 +291,3 @@ def cancellation_by_signals() -> Iterator[Cancellation]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def nothing_started(options: TaskOptions, outcome: Outcome, exit_code: int, reason: str) -> RunResult:
-    """The result document of a run that never was one."""
-    now = timestamp(SystemClock().now())
-    return RunResult(
-        id="",
-        outcome=outcome,
-        exit_code=exit_code,
-        reason=escape_text(reason),
-        repo=escape_text(shown_repo(options.repo)),
-        digests=Digests(policy=""),
-        started_at=now,
-        ended_at=now,
-    )
-
-
-def shown_repo(repo: str) -> str:
-    """The repository as it may be printed: a URL loses its credentials, and is left out where it cannot be read."""
-    if not is_url(repo):
-        return repo
-    try:
-        return parse_url(repo).url
-    except PaddockError:
-        return ""

@@ -43,11 +43,15 @@ def policy_explain(
     image: Annotated[
         str, typer.Option("--image", metavar="IMAGE", help="Ask this image what @python and its like are; or `base`.")
     ] = "",
+    repo: Annotated[
+        str, typer.Option("--repo", metavar="REPO", help="Within the policy that this repository brings, too.")
+    ] = "",
+    base: Annotated[str, typer.Option("--base", help="As this revision of REPO has it. [default: HEAD]")] = "",
 ) -> None:
     """Every effective value with the file and line that it came from, and what each group stands for."""
     from runner.cli.policies import explain_policy
 
-    explain_policy(policy, image=image)
+    explain_policy(policy, image=image, repo=repo, base=base)
 
 
 @policy_app.command("suggest")

@@ -8,9 +8,11 @@ import typer
 
 from runner.cli.options import (
     AgentOption,
+    ArtifactOption,
     BaseOption,
     CheckOption,
     ContextOption,
+    DetachOption,
     DirtyOption,
     EnvOption,
     ExpectOption,
@@ -18,6 +20,7 @@ from runner.cli.options import (
     JsonOption,
     ModelOption,
     NameOption,
+    NoRepoPolicy,
     NotesOption,
     ObserveOption,
     PassSecretOption,
@@ -48,12 +51,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     repo: Repo,
     words: Words = None,
     policy: PolicyOption = None,
+    no_repo_policy: NoRepoPolicy = False,
     agent: AgentOption = None,
     model: ModelOption = "",
     prompt_file: PromptFile = None,
     template: TemplateOption = "",
     context: ContextOption = None,
     beside: WithOption = None,
+    artifact: ArtifactOption = None,
     notes: NotesOption = False,
     name: NameOption = "",
     base: BaseOption = "",
@@ -69,6 +74,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     observe: ObserveOption = False,
     quiet: QuietOption = False,
     raw: RawOption = False,
+    detach: DetachOption = False,
     json: JsonOption = False,
 ) -> None:
     """Let an agent work on a repository, in a sandbox. Its commits arrive as a branch."""
@@ -82,12 +88,14 @@ def plan(  # noqa: PLR0913, PLR0917
     repo: Repo,
     words: Words = None,
     policy: PolicyOption = None,
+    no_repo_policy: NoRepoPolicy = False,
     agent: AgentOption = None,
     model: ModelOption = "",
     prompt_file: PromptFile = None,
     template: TemplateOption = "",
     context: ContextOption = None,
     beside: WithOption = None,
+    artifact: ArtifactOption = None,
     notes: NotesOption = False,
     name: NameOption = "",
     base: BaseOption = "",
@@ -100,7 +108,7 @@ def plan(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Print what a run would be given. Starts nothing and needs no engine."""
     given = _given({name: value for name, value in locals().items() if name != "docker"})
-    from runner.cli.running import plan_command
+    from runner.cli.planning import plan_command
 
     plan_command(given, docker=docker)
 
@@ -114,6 +122,7 @@ def new(  # noqa: PLR0913, PLR0917
     template: TemplateOption = "",
     context: ContextOption = None,
     beside: WithOption = None,
+    artifact: ArtifactOption = None,
     notes: NotesOption = False,
     env: EnvOption = None,
     image: ImageOption = "",
@@ -123,6 +132,7 @@ def new(  # noqa: PLR0913, PLR0917
     review: ReviewOption = "",
     quiet: QuietOption = False,
     raw: RawOption = False,
+    detach: DetachOption = False,
     json: JsonOption = False,
 ) -> None:
     """Start from nothing: a new repository, the files of --context as its first commit, and a run on it."""
@@ -144,6 +154,7 @@ def go_on(  # noqa: PLR0913, PLR0917
     review: ReviewOption = "",
     quiet: QuietOption = False,
     raw: RawOption = False,
+    detach: DetachOption = False,
     json: JsonOption = False,
 ) -> None:
     """Go on where a run ended. On its branch, and in its agent's own conversation where that can be."""

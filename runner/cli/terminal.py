@@ -12,6 +12,7 @@ from typing import NoReturn, TextIO
 
 import typer
 
+from runner.cli.ci_log import exact, json_without_commands
 from runner.errors import PaddockError
 from runner.escape import escape_text
 from runner.settings import color_wanted
@@ -32,7 +33,7 @@ def answer(text: str = "") -> None:
 
 def answer_json(document: str) -> None:
     """A JSON document, on stdout: as it is into a file or a pipe, in ASCII on a terminal, which no letter can steer."""
-    answer(ascii_json(document) if sys.stdout.isatty() else document)
+    answer(json_without_commands(ascii_json(document) if sys.stdout.isatty() else document))
 
 
 def ascii_json(document: str) -> str:
@@ -63,9 +64,13 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 class OutputWriter:
-    """An agent's output: as it is into a file or a pipe, escaped on a terminal, whatever the pieces are cut at."""
+    """An agent's output: as it is into a file or a pipe, escaped on a terminal, whatever the pieces are cut at.
 
-    def __init__(self, *, stdout_is_taken: bool) -> None:
+    A patch stays as it is where a CI system reads along, too: it is to be applied.
+    """
+
+    def __init__(self, *, stdout_is_taken: bool, is_patch: bool = False) -> None:
+        self._is_patch = is_patch
         self._targets = {1: sys.stderr if stdout_is_taken else sys.stdout, 2: sys.stderr}
         decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {stream: decoder("surrogateescape") for stream in self._targets}
@@ -77,8 +82,9 @@ class OutputWriter:
             data = visible(self._decoders[stream].decode(data)).encode("utf-8", "backslashreplace")
         try:
             target.flush()
-            target.buffer.write(data)
-            target.buffer.flush()
+            buffer = exact(target) if self._is_patch else target.buffer
+            buffer.write(data)
+            buffer.flush()
         except BrokenPipeError:
             abandon(target)
             raise

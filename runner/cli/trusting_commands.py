@@ -27,7 +27,7 @@ def trust(
     ] = False,
     revoke: Annotated[bool, typer.Option("--revoke", help="Trust nothing of REPO any more.")] = False,
 ) -> None:
-    """Show the image that a repository offers, and trust exactly that. Then `--image repo` uses it."""
+    """Show the image and the policy that a repository brings, and trust exactly these. Then `repo` names them."""
     from runner.cli.trusting import trust_command
 
     trust_command(repo, base, yes=yes, listed=listed, revoke=revoke)

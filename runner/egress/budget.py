@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Literal
@@ -51,7 +51,7 @@ class _Row:
         self.cache_write += sign * spent.cache_write
         self.cache_write_hour += sign * spent.cache_write_hour
         self.output += sign * spent.output
-        self.requests += sign
+        self.requests += sign * spent.requests
         self.estimated += sign * spent.estimated
         self.unpriced += sign * (spent.cost_usd is None)
         self.cost += sign * (spent.cost_usd or 0.0)
@@ -73,7 +73,8 @@ class _Row:
 class UsageCounter:
     """All that one run has used; `rows` and `exceeded` may be asked from any thread."""
 
-    def __init__(self, budget: Budget | None = None) -> None:
+    def __init__(self, budget: Budget | None = None, before: Iterable[Spent] = ()) -> None:
+        """`before` is what the run had used when an earlier counter of it ended."""
         self._budget = budget or Budget()
         self._rows: dict[str, _Row] = {}
         self._lock = Lock()
@@ -84,6 +85,9 @@ class UsageCounter:
         self.exceeded: Literal["", "tokens", "cost_usd"] = ""
         """Which limit is used up; it stays so."""
         self.when_exceeded: Callable[[], None] = lambda: None
+        for row in before:
+            self._add(row, 1)
+        self._hold_limits()
 
     @property
     def rows(self) -> tuple[Spent, ...]:

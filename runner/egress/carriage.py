@@ -13,9 +13,9 @@ from runner.egress.http_head import HeadError
 class UploadMeter:
     """What one run has sent out, over all of its connections."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, used: int = 0) -> None:
         self._limit = limit
-        self.used = 0
+        self.used = used
         self.exceeded = False
         self.when_exceeded: Callable[[], None] = lambda: None
 

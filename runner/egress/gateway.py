@@ -40,8 +40,8 @@ class Gateway:
         self._order = order
         self._listener = listener
         self._audit = audit
-        self._meter = UploadMeter(order.upload_limit)
-        self._usage = UsageCounter(order.budget)
+        self._meter = UploadMeter(order.upload_limit, order.before.uploaded)
+        self._usage = UsageCounter(order.budget, order.before.spent)
         self._switchboard: Switchboard | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None

@@ -12,6 +12,7 @@ from runner.egress.budget import Budget
 from runner.egress.inject import Injected
 from runner.egress.outside import Outside
 from runner.egress.rules import Rules
+from runner.model.usage import Used
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,5 +52,7 @@ class GatewayOrder:
     injections: tuple[Injected, ...] = ()
     budget: Budget = field(default_factory=Budget)
     """What may be used of the models behind `injections`; then every connection to an injected host ends."""
+    before: Used = field(default_factory=Used)
+    """What the run had used up when an earlier gateway of it ended."""
     tls: ssl.SSLContext | None = None
     """Whom to trust where credentials are injected; it checks certificates and names."""

@@ -8,16 +8,15 @@ from functools import lru_cache
 from typing import Literal
 
 from runner.model.base import Record
-from runner.model.destinations import TLS_PORT, Destination, check_name, parse_destination
+from runner.model.destinations import (
+    OPEN_PORTS,
+    SPECIAL_USE,
+    TLS_PORT,
+    Destination,
+    check_name,
+    parse_destination,
+)
 from runner.model.policy import Network
-
-HTTP_PORT = 80
-OPEN_PORTS = (HTTP_PORT, TLS_PORT)
-"""What mode `open` reaches of every public name; other ports are still written down, in `allow`."""
-
-
-SPECIAL_USE = ("invalid", "localhost", "local", "internal", "onion", "arpa")
-"""Top-level domains that are no public names (RFC 6761, 6762, 7686, 9476): mode `open` does not mean them."""
 
 
 class Reason(StrEnum):

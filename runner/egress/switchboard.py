@@ -16,12 +16,12 @@ from runner.egress.http_guard import HttpGuard
 from runner.egress.inject import Injected, InjectingGuard
 from runner.egress.order import GatewayOrder
 from runner.egress.reach import Reach, Refused
-from runner.egress.rules import HTTP_PORT, Reason, canonical_name
+from runner.egress.rules import Reason, canonical_name
 from runner.egress.tls_tunnel import TlsTunnel
 from runner.egress.tunnel import Tunnel
 from runner.egress.watch import Watch
 from runner.egress.wire import MAX_LINE, OK, Connect, Lookup, WireError, no_line, parse_line, ports_line
-from runner.model.destinations import TLS_PORT
+from runner.model.destinations import HTTP_PORT, TLS_PORT
 
 
 class ClientGone(Exception):

@@ -14,7 +14,12 @@ from runner.model.base import Record
 from runner.model.suffixes import is_shared
 from runner.model.wording import quoted
 
+HTTP_PORT = 80
 TLS_PORT = 443
+OPEN_PORTS = (HTTP_PORT, TLS_PORT)
+"""What mode `open` reaches of every public name; other ports are still written down, in `allow`."""
+SPECIAL_USE = ("invalid", "localhost", "local", "internal", "onion", "arpa")
+"""Top-level domains that are no public names (RFC 6761, 6762, 7686, 9476): mode `open` does not mean them."""
 
 _GROUP = re.compile(r"@[a-z][a-z0-9-]{0,40}", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)

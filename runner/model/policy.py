@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
-from pydantic.json_schema import GenerateJsonSchema
 
 from runner.model.base import Record
 from runner.model.destinations import TLS_PORT, parse_destination, parse_exact_name, parse_private
 from runner.model.environment import environment_fault
 from runner.model.faults import Faults, refuse
+from runner.model.gates import GateWords
 from runner.model.names import check_cache_name, check_description, check_header, check_secret_name
 from runner.model.paths import check_glob, check_source, check_target, is_within
-from runner.model.quantities import Bytes, Duration, Seconds, Size, format_duration, format_size
+from runner.model.quantities import Bytes, Duration, Seconds, Size
 from runner.model.secret_names import is_secret_name
 from runner.model.wording import dotted, quoted
 
@@ -148,15 +148,15 @@ class Limits(Record):
     pids: int = Field(default=512, strict=True, ge=1, le=4_194_304, description="Processes and threads at one time.")
     disk: Size = Field(
         default=Bytes(10 * GIB),
-        description="The workspace, together with the writable layer where there is one. tmpfs counts as memory; "
-        "`rw` mounts and caches are not measured.",
+        description="Bytes on a disk: the workspace, the agent's own folder, the writable layer where there is one, "
+        "and what is added to caches and `rw` mounts. tmpfs counts as memory.",
     )
     files: int = Field(
         default=1_000_000,
         strict=True,
         ge=1,
         le=1_000_000_000,
-        description="Files and directories in the workspace, git's own included.",
+        description="Files and directories, counted where `limits.disk` counts, git's own included.",
     )
     output: Size = Field(default=Bytes(64 * MIB), description="What the agent may print.")
     wall_clock: Period = Field(default=Seconds(3600), description="How long the agent may run.")
@@ -227,6 +227,12 @@ class Policy(Record):
     description: Annotated[str, AfterValidator(check_description)] = Field(
         default="", max_length=1000, description="What the policy is for, in plain words."
     )
+    artifacts: tuple[Annotated[str, AfterValidator(check_glob)], ...] = Field(
+        default=(),
+        max_length=64,
+        description="Globs of files that are handed over beside the commits, as in `report.md` or `out/*.png`, "
+        "relative to the repository's top; a folder means all files in it.",
+    )
     network: Network = Field(default=Network(), description="What can be reached from inside.")
     mounts: tuple[PolicyMount, ...] = Field(
         default=(), max_length=64, description="Directories and files of the host that are seen inside."
@@ -238,6 +244,11 @@ class Policy(Record):
     sandbox: SandboxOptions = Field(default=SandboxOptions(), description="How the container is made.")
     workspace: WorkspaceOptions = Field(
         default=WorkspaceOptions(), description="What of the repository the agent is given."
+    )
+    gates: GateWords = Field(
+        default={},
+        description="Gates of which a hit keeps the work out of the repository, where it would be flagged otherwise, "
+        'as in `secrets = "block"`. A gate that blocks anyway cannot be softened.',
     )
 
     @model_validator(mode="after")
@@ -271,25 +282,3 @@ def _collision(target: str, places: list[tuple[str, str]]) -> str:
         if is_within(target, other) or is_within(other, target):
             return f"{quoted(target)} and {quoted(other)} of {owner} lie within each other; choose separate directories"
     return ""
-
-
-class _InHumanUnits(GenerateJsonSchema):
-    """Shows the defaults of sizes and durations as a file would write them."""
-
-    def encode_default(self, dft: Any) -> Any:
-        if isinstance(dft, Bytes):
-            return format_size(dft)
-        return format_duration(dft) if isinstance(dft, Seconds) else super().encode_default(dft)
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a policy file, for editors; it knows `extends` too, which is gone once a file is loaded."""
-    schema = Policy.model_json_schema(schema_generator=_InHumanUnits)
-    extends = {"type": "string", "title": "Extends", "description": "A shipped preset's name, or a policy file."}
-    properties = {"description": schema["properties"].pop("description"), "extends": extends, **schema["properties"]}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "Paddock policy",
-        "properties": properties,
-    }

@@ -74,3 +74,4 @@ class Machine(Record):
     seccomp: bool = True
     rootless: bool = False
     cgroup_version: str = "2"
+    product: str = "Docker"

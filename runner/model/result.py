@@ -5,8 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, Literal
 
+from runner.model.artifact import Artifact
 from runner.model.base import Record
 from runner.model.network import NetworkRow
+from runner.model.policy_file import PolicyFile
 from runner.model.usage import Spent
 
 RESULT_VERSION: Final = 1
@@ -50,6 +52,14 @@ EXIT_CODES: dict[Outcome, int] = {
 
 EXIT_EXPECTED_CHANGES = 3
 """`no-changes` under `--expect-changes`."""
+
+
+EXIT_TASKS_FAILED = 18
+"""`paddock batch run`: some of its tasks did not succeed."""
+
+
+EXIT_UNVERIFIED = 21
+"""`paddock verify`: something is not as the record says."""
 
 
 DESCRIPTIONS: dict[Outcome, str] = {
@@ -178,6 +188,8 @@ class RunResult(Record):
     commits: tuple[CommitSummary, ...] = ()
     uncommitted_collected: bool = False
     gates: tuple[GateResult, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    """Files that are handed over beside the commits; `paths.artifacts` is the folder that they are in."""
     denials: tuple[NetworkRow, ...] = ()
     """What the sandbox asked of the network and did not get, most wanted first; `paddock network` has all."""
     would_deny: tuple[NetworkRow, ...] = ()
@@ -204,6 +216,8 @@ class RunResult(Record):
     timings: dict[str, float] = {}
     """Seconds for each phase."""
     digests: Digests
+    policy_files: tuple[PolicyFile, ...] = ()
+    """Every file that the effective policy came from, and those that tightened it."""
     paths: dict[str, str] = {}
     notices: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import Path
 from typing import Self
 
@@ -50,7 +51,28 @@ class Settings(Record):
         description="What is settled for single agents, in tables `[agents.NAME]`: model, API and key of those that "
         "Paddock knows, and agents of your own.",
     )
+    signing_key: Path | None = Field(
+        default=None,
+        description="An SSH private key without a passphrase, with which every run's record is signed.",
+    )
+    path_map: dict[str, str] = Field(
+        default={},
+        description="Where folders are on the engine's machine that Paddock, in a container, sees elsewhere, as in "
+        '`{ "/workspace" = "/srv/ci/workspace" }`; the state directory has to lie in one of them, or be at the same '
+        "place in both.",
+    )
     image: str = Field(default="", description="Image of a run that names none; empty means the shipped base image.")
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        for path in (*self.path_map, *self.path_map.values()):
+            if not _clean(path):
+                raise ValueError(f"path_map: {quoted(path)} is not an absolute path without `..` and double slashes")
+        return self
+
+
+def _clean(path: str) -> bool:
+    return path.startswith("/") and posixpath.normpath(path) == path and not path.startswith("//")
 
 
 def engine_fault(address: str) -> str:

@@ -80,6 +80,8 @@ class SandboxSpec(Record):
     image: ImageRef
     entrypoint: tuple[str, ...]
     """The first process, given in full: what the image calls its entry point never runs."""
+    init: bool = True
+    """Whether the engine's small init stands before it; the shim is process 1 itself, which nobody inside can stop."""
     argv: tuple[str, ...]
     environment: dict[str, str]
     secret_environment: tuple[str, ...] = ()

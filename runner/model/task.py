@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from typing import Literal
 
 from runner.model.base import Record
+from runner.model.paths import check_glob
 
 TaskResult = Literal["branch", "answer", "touched"]
 
 RESERVED_NAMES = frozenset({"last"})
 """Words that name a run already."""
+
+USUAL_ROUNDS = 5
+"""How often an agent may work where nothing is said."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
@@ -64,13 +68,24 @@ class Task(Record):
     """A shell command that has to succeed on what was committed, in a fresh sandbox without a network."""
     dirty: bool = False
     """Carry uncommitted, not ignored changes along as a first commit."""
+    artifacts: tuple[str, ...] = ()
+    """Globs of files that are handed over beside the commits; the effective policy has them, too."""
     environment: dict[str, str] = {}
     policy: str = "offline"
+    """A preset's name, a file, or `repo`: the repository's own, once it is trusted."""
+    repo_policy: bool = True
+    """Whether a policy that the repository brings tightens the chosen one."""
+    policy_base: str = ""
+    """The commit whose policy that is, where others have worked since; empty: the commit that this run begins at."""
     image: str = ""
     """An image by name; empty means the shipped base image."""
     expect_changes: bool = False
     observe: bool = False
     """Open the network, and tell what the policy would have denied."""
+    earlier: dict[str, str] = {}
+    """Runs whose work the agent may read at /context, by the names that it has there: name and run."""
+    batch: str = ""
+    """The task of a batch that this run is, as the ledger knows it; empty for a run of its own."""
 
 
 def task_fault(task: Task) -> str:
@@ -82,6 +97,15 @@ def task_fault(task: Task) -> str:
         return "--name takes letters, digits, dots, hyphens and underscores, at most 64, a letter or digit first"
     if task.name in RESERVED_NAMES:
         return f"--name {task.name}: that word means the newest run already"
+    return next(filter(None, map(glob_fault, task.artifacts)), "")
+
+
+def glob_fault(glob: str) -> str:
+    """Why `--artifact` cannot be `glob`; empty if it can."""
+    try:
+        check_glob(glob)
+    except ValueError as error:
+        return f"--artifact: {error}"
     return ""
 
 
@@ -110,6 +134,7 @@ def _texts(task: Task) -> Iterator[tuple[str, str]]:
         ("--check", task.check),
         *(("--context", path) for path in task.context),
         *(("--with", place) for place in task.beside),
+        *(("--artifact", glob) for glob in task.artifacts),
         *(("--pass-secret", name) for name in task.pass_secrets),
     )
     yield from ((f"Word {number} of the command", word) for number, word in enumerate(task.argv, 1))

@@ -34,3 +34,11 @@ class Spent(Record):
     def tokens(self) -> int:
         """All kinds together."""
         return self.input + self.cached + self.cache_write + self.cache_write_hour + self.output
+
+
+class Used(Record):
+    """What a run has used of its network."""
+
+    spent: tuple[Spent, ...] = ()
+    uploaded: int = 0
+    """Bytes."""

@@ -49,6 +49,12 @@ def clone_source(url: str, state_dir: Path, *, environment: Mapping[str, str], d
     return place
 
 
+def reach_remote(url: str, *, environment: Mapping[str, str], deadline: float = 60.0) -> None:
+    """Ask whether there is a repository at `url`, with branches. Raises what `clone_source` would; keeps nothing."""
+    remote = parse_url(url)
+    _default_branch(remote, _environment(remote, environment), deadline)
+
+
 @contextmanager
 def _alone(place: Path) -> Iterator[None]:
     """Runs of one batch may want the same URL at once: one fetches, the others wait."""

@@ -1,23 +1,25 @@
 """What is known about the work that came out: the collector's report, and what git said about the quarantine.
 
-Pure: data and parsers of hostile bytes. `runner.repo.inspection` fills it in, `runner.repo.gates` judges it.
+Pure: data. `runner.repo.listings` reads it from what git prints, `runner.repo.inspection` fills it in,
+`runner.repo.gates` judges it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from runner.escape import escape_text, is_plain
+from runner.model.artifact import MOST_BYTES, MOST_BYTES_TOGETHER, MOST_FILES, ArtifactName, same_name
 from runner.model.base import Record
 
 Escaped = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(escape_text)]
 """Text of a sandbox: whatever it was, it can be printed."""
 
+Count = Annotated[int, Field(ge=0, le=10**9)]
 ObjectId = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
 BundleRef = Annotated[str, StringConstraints(pattern=r"^refs/paddock/(primary|other/[0-9]{1,3})$")]
 PRIMARY_REF = "refs/paddock/primary"
@@ -26,6 +28,7 @@ PRIMARY_REF = "refs/paddock/primary"
 def _branch_name(name: str) -> str:
     odd = not is_plain(name) or any(c in " ~^:?*[\\" for c in name) or ".." in name or "@{" in name
     parts = name.split("/")
+    odd = odd or len(name.encode("utf-8", "replace")) > 200
     if name and (odd or name.startswith("-") or any(not p or p[0] == "." or p.endswith((".", ".lock")) for p in parts)):
         raise ValueError("not a branch name that we accept")
     return name
@@ -39,6 +42,21 @@ class Problem(Record):
 
     code: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,40}$")]
     text: Escaped
+
+
+class CarriedFile(Record):
+    """A file that is handed over beside the commits; it stands in `artifacts/` under its number in the report."""
+
+    name: ArtifactName
+    size: Annotated[int, Field(ge=0, le=MOST_BYTES)]
+
+
+def _one_file_each(files: tuple[CarriedFile, ...]) -> tuple[CarriedFile, ...]:
+    if len({same_name(file.name) for file in files}) != len(files):
+        raise ValueError("two artifacts have the same name")
+    if len(files) > MOST_FILES or sum(file.size for file in files) > MOST_BYTES_TOGETHER:
+        raise ValueError("there are more artifacts than were asked for")
+    return files
 
 
 class HeadState(Record):
@@ -79,17 +97,18 @@ class CollectorReport(Record):
 
     version: Literal[1]
     head: HeadState
-    branches: Annotated[tuple[CarriedBranch, ...], AfterValidator(_distinct)]
+    branches: Annotated[tuple[CarriedBranch, ...], Field(max_length=100), AfterValidator(_distinct)]
     left: tuple[LeftBranch, ...]
     deleted: tuple[Escaped, ...]
-    odd_refs: int
+    odd_refs: Count
     odd_names: tuple[Escaped, ...]
-    other_refs: int
+    other_refs: Count
     stash: bool
     uncommitted: bool
     salvaged: bool
     problems: tuple[Problem, ...]
     notes: tuple[Escaped, ...]
+    artifacts: Annotated[tuple[CarriedFile, ...], AfterValidator(_one_file_each)] = ()
 
     def left_out(self) -> Iterator[str]:
         """What stayed in the workspace, or may have: as long as there is any, the workspace may not go."""
@@ -109,6 +128,14 @@ class Commit:
     parents: tuple[str, ...]
     author: str
     subject: str
+    committer: str = ""
+    authored: int | None = None
+    committed: int | None = None
+    """Seconds since 1970, as the commit says; None where it says none."""
+    encoding: str = ""
+    """In which its texts are said to be; empty for UTF-8."""
+    claims: tuple[str, ...] = ()
+    """Trailers that say what others did, as in `Reviewed-by: Ada <ada@example.com>`: the first of them."""
     signatures: dict[str, int] = field(default_factory=dict)
     """Header -> how often it stands there (gpgsig, gpgsig-sha256, mergetag)."""
     files: int = 0
@@ -127,10 +154,42 @@ class Change:
     new_mode: int
     """0 when there is nothing; 0o120000 a symlink, 0o160000 a link to a commit of another repository."""
     sha: str
+    old_sha: str = ""
     size: int | None = None
     """Of the new content, in bytes."""
     target: bytes | None = None
     """Where a symlink points; None when this is none, or its target is too long to be one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that was added in a line of a file, told without its text."""
+
+    kind: str
+    path: bytes
+    line: int
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What was found in the lines that new commits add."""
+
+    secrets: tuple[Finding, ...] = ()
+    pointers: tuple[Finding, ...] = ()
+    """Git LFS pointers."""
+    hidden: tuple[Finding, ...] = ()
+    """Characters that are not shown, or turn around how others are."""
+    unread: str = ""
+    """Why not all of the lines were looked at; empty when they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when the agent worked, in seconds since 1970."""
+
+    begun: int
+    ended: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +205,8 @@ class BranchEvidence:
     commits: tuple[Commit, ...]
     """Oldest first."""
     changes: tuple[Change, ...]
+    spellings: tuple[tuple[bytes, ...], ...] = ()
+    """Added paths with others of the tree that some file system takes for the same."""
 
     @property
     def primary(self) -> bool:
@@ -164,100 +225,9 @@ class Evidence:
     branches: tuple[BranchEvidence, ...]
     problems: tuple[Problem, ...] = ()
     """The collector's and the host's."""
-
-
-class ListingError(ValueError):
-    """git printed something that its documentation does not have."""
-
-
-_SIGNATURE_HEADERS = (b"gpgsig", b"gpgsig-sha256", b"mergetag")
-_IDENT_TAIL = re.compile(rb" -?\d+ [+-]\d+$")
-SUBJECT_KEPT = 500
-
-
-def parse_commit(sha: str, raw: bytes) -> Commit:
-    """One raw commit object. Never fails: what is missing is empty."""
-    head, _, message = raw.partition(b"\n\n")
-    parents: list[str] = []
-    author = b""
-    signatures: dict[str, int] = {}
-    for line in head.split(b"\n"):
-        key, _, value = line.partition(b" ")
-        if key == b"parent":
-            parents.append(value.decode("ascii", "replace"))
-        elif key == b"author" and not author:
-            author = _IDENT_TAIL.sub(b"", value)
-        elif key in _SIGNATURE_HEADERS:
-            signatures[key.decode()] = signatures.get(key.decode(), 0) + 1
-    subject = message.lstrip(b"\n").partition(b"\n")[0][:SUBJECT_KEPT]
-    return Commit(
-        sha=sha,
-        parents=tuple(parents),
-        author=escape_text(author[:SUBJECT_KEPT]),
-        subject=escape_text(subject).strip(),
-        signatures=signatures,
-    )
-
-
-def parse_batch(output: bytes) -> dict[str, bytes]:
-    """Object id -> content, from `git cat-file --batch`; missing objects are left out."""
-    found: dict[str, bytes] = {}
-    at = 0
-    while at < len(output):
-        end = output.find(b"\n", at)
-        words = output[at:end].split(b" ") if end >= 0 else []
-        if len(words) == 2 and words[1] == b"missing":
-            at = end + 1
-            continue
-        if len(words) != 3 or not words[2].isdigit():
-            raise ListingError("git cat-file --batch said something unexpected")
-        size = int(words[2])
-        found[words[0].decode("ascii", "replace")] = output[end + 1 : end + 1 + size]
-        at = end + 1 + size + 1
-    return found
-
-
-def parse_raw_diff(output: bytes) -> list[Change]:
-    """The entries of `git diff-tree -r -z --raw --no-renames --no-abbrev`."""
-    changes = []
-    fields = output.split(b"\0")
-    if fields.pop() != b"" or len(fields) % 2:
-        raise ListingError("git diff-tree --raw stopped in the middle")
-    for info, path in zip(fields[::2], fields[1::2], strict=True):
-        words = info.split(b" ")
-        if len(words) != 5 or not words[0].startswith(b":"):
-            raise ListingError("git diff-tree --raw said something unexpected")
-        changes.append(
-            Change(
-                path=path,
-                status=words[4].decode("ascii", "replace"),
-                old_mode=int(words[0][1:], 8),
-                new_mode=int(words[1], 8),
-                sha=words[3].decode("ascii", "replace"),
-            )
-        )
-    return changes
-
-
-def parse_numstats(output: bytes, shas: list[str]) -> dict[str, tuple[int, int, int]]:
-    """Commit -> (files, insertions, deletions), from `git diff-tree --stdin -r -z --numstat --no-renames`.
-
-    Every entry of a file has two tabs before its name, and a commit's line has none, so no file name can pass for a
-    commit. Binary files count without lines.
-    """
-    stats = dict.fromkeys(shas, (0, 0, 0))
-    current = ""
-    for entry in output.split(b"\0"):
-        added, tab, rest = entry.partition(b"\t")
-        if not tab:
-            current = entry.decode("ascii", "replace").strip() or current
-            continue
-        if current not in stats:
-            raise ListingError("git diff-tree --numstat named a commit that was not asked for")
-        files, plus, minus = stats[current]
-        stats[current] = (files + 1, plus + _lines(added), minus + _lines(rest.partition(b"\t")[0]))
-    return stats
-
-
-def _lines(number: bytes) -> int:
-    return int(number) if number.isdigit() else 0
+    added: Added = Added()
+    past: tuple[tuple[str, int], ...] = ()
+    """Ids and sizes of large objects that came in, also of those that are in no tree any more."""
+    people: frozenset[str] = frozenset()
+    """Names and addresses in the user's own history, in small letters; looked up where they matter alone."""
+    span: Span | None = None

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-from runner.escape import escape_text, is_plain
+from runner.escape import escape_text
+from runner.model.gates import GATES
 from runner.model.quantities import format_size
 from runner.model.result import GateResult, Verdict
-from runner.repo.evidence import BranchEvidence, Change, Evidence
-from runner.repo.later import runs_later
+from runner.repo.authorship import faults_of_commit
+from runner.repo.evidence import Evidence, Finding
+from runner.repo.path_gates import (
+    Found,
+    agents,
+    ci,
+    dependencies,
+    gitlinks,
+    gitmodules,
+    large_files,
+    later,
+    names,
+    symlinks,
+)
 
 MAX_BUNDLE_SIZE = 1024**3
 MAX_COMMITS = 5_000
 MAX_CHANGED_FILES = 50_000
-LARGE_FILE = 50 * 1024**2
 MAX_DETAIL_LINES = 20
-
-SYMLINK = 0o120000
-GITLINK = 0o160000
+MAX_DETAIL_TEXT = 2_000
 
 STRUCTURE_PROBLEMS = frozenset(
     {
@@ -51,15 +59,12 @@ STRUCTURE_PROBLEMS = frozenset(
 REF_PROBLEMS = frozenset({"head-odd", "too-many-refs", "branch-unusable", "base-missing", "refs-unreadable"})
 SIZE_PROBLEMS = frozenset({"bundle-too-large"})
 
-STEERING_NAMES = frozenset({".gitmodules", ".gitattributes", ".gitignore", ".mailmap"})
-
-Found = tuple[Verdict, str]
 Check = Callable[[Evidence], Iterable[Found | str]]
 
 
-def judge(evidence: Evidence) -> tuple[GateResult, ...]:
-    """Every gate's word, in the order of the table; the passing ones too."""
-    return tuple(_judge_one(name, usual, check, evidence) for name, (usual, check) in GATES.items())
+def judge(evidence: Evidence, *, strict: Collection[str] = ()) -> tuple[GateResult, ...]:
+    """Every gate's word, in the order of the table; the passing ones too. Any hit of a gate in `strict` blocks."""
+    return tuple(_judge_one(name, check, evidence, strict=name in strict) for name, check in CHECKS.items())
 
 
 def blocked(results: Iterable[GateResult]) -> bool:
@@ -67,30 +72,23 @@ def blocked(results: Iterable[GateResult]) -> bool:
     return any(result.verdict is Verdict.BLOCKED for result in results)
 
 
-def _judge_one(name: str, usual: Verdict, check: Check, evidence: Evidence) -> GateResult:
+def _judge_one(name: str, check: Check, evidence: Evidence, *, strict: bool) -> GateResult:
+    usual = GATES[name][0]
     found = [(usual, hit) if isinstance(hit, str) else hit for hit in check(evidence)]
+    if strict:
+        found = [(Verdict.BLOCKED, text) for _, text in found]
     found.sort(key=lambda hit: hit[0] is not Verdict.BLOCKED)  # what blocks is read first
-    lines = [escape_text(text) for _, text in found[:MAX_DETAIL_LINES]]
+    lines = [escape_text(text[:MAX_DETAIL_TEXT]) for _, text in found[:MAX_DETAIL_LINES]]
     if len(found) > MAX_DETAIL_LINES:
         lines.append(f"and {len(found) - MAX_DETAIL_LINES} more")
     return GateResult(name=name, verdict=found[0][0] if found else Verdict.PASSED, detail=tuple(lines))
 
 
-def _show(branch: BranchEvidence, path: bytes) -> str:
-    text = escape_text(path)
-    return text if branch.primary else f"{text} (branch {branch.inside or 'of the detached HEAD'})"
-
-
-def _present(evidence: Evidence) -> Iterator[tuple[BranchEvidence, Change]]:
-    """Every path that was added or changed, and is there in the end."""
-    return ((branch, change) for branch in evidence.branches for change in branch.changes if change.new_mode)
+# ---- what came out, as a whole
 
 
 def _problems(evidence: Evidence, codes: frozenset[str]) -> Iterator[str]:
     return (problem.text for problem in evidence.problems if problem.code in codes)
-
-
-# ---- what came out, as a whole
 
 
 def structure(evidence: Evidence) -> Iterator[str]:
@@ -120,18 +118,14 @@ def commit_count(evidence: Evidence) -> Iterator[str]:
             yield f"{branch.inside} has more than {MAX_COMMITS} new commits"
 
 
-def file_count(evidence: Evidence) -> Iterator[str]:
-    """How many files a person is asked to review."""
+def file_count(evidence: Evidence) -> Iterator[Found | str]:
+    """How many files a person is asked to review, in the end or in one commit."""
     for branch in evidence.branches:
         if len(branch.changes) > MAX_CHANGED_FILES:
             yield f"{branch.inside} changes more than {MAX_CHANGED_FILES} files"
-
-
-def large_files(evidence: Evidence) -> Iterator[str]:
-    """Content that makes every later clone slower."""
-    for branch, change in _present(evidence):
-        if (change.size or 0) > LARGE_FILE:
-            yield f"{_show(branch, change.path)} has {change.size} bytes"
+        for commit in branch.commits:
+            if commit.files > MAX_CHANGED_FILES:
+                yield Verdict.FLAGGED, f"commit {commit.sha[:12]} changes {commit.files} files"
 
 
 def signatures(evidence: Evidence) -> Iterator[str]:
@@ -143,88 +137,41 @@ def signatures(evidence: Evidence) -> Iterator[str]:
                     yield f"commit {commit.sha[:12]} has {count} {header} headers"
 
 
-# ---- single paths
-
-# What HFS+ ignores in names: `.g<U+200C>it` is `.git` there.
-_HFS_IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+# ---- what is in the lines and in the commits
 
 
-def _means_git(part: str) -> bool:
-    """Whether some file system takes this name for `.git`."""
-    name = _HFS_IGNORED.sub("", part).lower().partition(":")[0].rstrip(". ")
-    return name in (".git", "git~1")
+def secrets(evidence: Evidence) -> Iterator[str]:
+    """Credentials that look real in added lines, by the forms that their issuers give them; the value is not shown."""
+    yield from _told(evidence.added.secrets)
+    if evidence.added.unread:
+        yield evidence.added.unread
 
 
-def names(evidence: Evidence) -> Iterator[Found | str]:
-    """Names that escape the work tree, reach into a `.git`, or do not look like what they are."""
-    for branch, change in _present(evidence):
-        text = change.path.decode("utf-8", "surrogateescape")
-        parts = text.split("/")
-        if any(part in ("", ".", "..") for part in parts):
-            yield Verdict.BLOCKED, f"{_show(branch, change.path)} leaves the work tree"
-        elif any(_means_git(piece) for part in parts for piece in part.split("\\")):
-            yield Verdict.BLOCKED, f"{_show(branch, change.path)} means .git on some file system"
-        elif not is_plain(text):
-            yield f"{_show(branch, change.path)} holds characters that are not shown or no UTF-8"
+def hidden_text(evidence: Evidence) -> Iterator[str]:
+    """Added lines that read otherwise than they are: Trojan Source (CVE-2021-42574), text that only models see."""
+    return _told(evidence.added.hidden)
+
+
+def pointers(evidence: Evidence) -> Iterator[str]:
+    """Files that name a large file of Git LFS in place of their content, which is not in the branch."""
+    return _told(evidence.added.pointers, "is a Git LFS pointer: its content is not in the branch")
+
+
+def _told(findings: Iterable[Finding], what: str = "") -> Iterator[str]:
+    for each in findings:
+        place = f"{escape_text(each.path)}:{each.line}"
+        yield f"{place}: {what or each.kind} (commit {each.commit[:12]})"
+
+
+def authorship(evidence: Evidence) -> Iterator[str]:
+    """Names, dates, sign-offs, reviews and signatures that an agent can write and nobody has checked."""
+    told = set()
     for branch in evidence.branches:
-        folded = Counter(_fold(change.path) for change in branch.changes if change.new_mode)
-        yield from (f"{escape_text(path)} is there in {count} spellings" for path, count in folded.items() if count > 1)
-
-
-def _fold(path: bytes) -> str:
-    return path.decode("utf-8", "surrogateescape").casefold()
-
-
-def symlinks(evidence: Evidence) -> Iterator[Found | str]:
-    """Symlinks that lead out of the work tree, and files that steer git as symlinks."""
-    for branch, change in _present(evidence):
-        if change.new_mode != SYMLINK:
-            continue
-        shown = _show(branch, change.path)
-        if change.path.rpartition(b"/")[2].decode("utf-8", "replace").lower() in STEERING_NAMES:
-            yield Verdict.BLOCKED, f"{shown} is a symlink; git would read whatever it points to"
-        elif change.target is None:
-            yield f"{shown} is a symlink with a target that is none"
-        elif why := _leaves(change.path, change.target):
-            yield f"{shown} -> {escape_text(change.target[:200])}: {why}"
-
-
-def _leaves(path: bytes, target: bytes) -> str:
-    """Why a symlink at `path` leads somewhere that it should not; nothing when it stays inside."""
-    if target.startswith(b"/") or re.match(rb"[A-Za-z]:|[\\]", target):
-        return "absolute"
-    place = path.split(b"/")[:-1]
-    for part in target.replace(b"\\", b"/").split(b"/"):
-        if part == b"..":
-            if not place:
-                return "leaves the work tree"
-            place.pop()
-        elif part not in (b"", b"."):
-            place.append(part)
-    inside_git = any(_means_git(part.decode("utf-8", "surrogateescape")) for part in place)
-    return "leads into .git" if inside_git else ""
-
-
-def gitlinks(evidence: Evidence) -> Iterator[str]:
-    """Links to commits of other repositories."""
-    for branch, change in _present(evidence):
-        if change.new_mode == GITLINK:
-            yield f"{_show(branch, change.path)} -> commit {change.sha[:12]} of another repository"
-
-
-def gitmodules(evidence: Evidence) -> Iterator[str]:
-    """Which other repositories a recursive clone fetches."""
-    for branch, change in _present(evidence):
-        if _fold(change.path.rpartition(b"/")[2]) == ".gitmodules":
-            yield f"{_show(branch, change.path)} changed: it says where submodules are fetched from"
-
-
-def later(evidence: Evidence) -> Iterator[str]:
-    """Files that run or steer something on the machine that checks this out."""
-    for branch in evidence.branches:
-        for change in branch.changes:
-            if kind := runs_later(change.path):
-                yield f"{_show(branch, change.path)} ({kind})"
+        for commit in branch.commits:
+            faults = faults_of_commit(commit, evidence) if commit.sha not in told else []
+            told.add(commit.sha)
+            if faults:
+                yield f"commit {commit.sha[:12]}: {'; '.join(faults)}"
 
 
 # ---- what did not come along
@@ -253,20 +200,27 @@ def leftovers(evidence: Evidence) -> Iterator[str]:
     return (problem.text for problem in evidence.problems if problem.code not in known)
 
 
-GATES: dict[str, tuple[Verdict, Check]] = {
-    "git-structure": (Verdict.BLOCKED, structure),
-    "ancestry": (Verdict.BLOCKED, ancestry),
-    "bundle-size": (Verdict.BLOCKED, bundle_size),
-    "commit-count": (Verdict.BLOCKED, commit_count),
-    "file-count": (Verdict.BLOCKED, file_count),
-    "repeated-signatures": (Verdict.BLOCKED, signatures),
-    "names": (Verdict.FLAGGED, names),
-    "symlinks": (Verdict.FLAGGED, symlinks),
-    "gitlinks": (Verdict.FLAGGED, gitlinks),
-    "gitmodules": (Verdict.FLAGGED, gitmodules),
-    "large-files": (Verdict.FLAGGED, large_files),
-    "refs": (Verdict.FLAGGED, refs),
-    "leftovers": (Verdict.FLAGGED, leftovers),
-    "runs-later": (Verdict.FLAGGED, later),
+CHECKS: dict[str, Check] = {
+    "git-structure": structure,
+    "ancestry": ancestry,
+    "bundle-size": bundle_size,
+    "commit-count": commit_count,
+    "file-count": file_count,
+    "repeated-signatures": signatures,
+    "secrets": secrets,
+    "runs-later": later,
+    "runs-in-ci": ci,
+    "steers-agents": agents,
+    "dependencies": dependencies,
+    "names": names,
+    "hidden-text": hidden_text,
+    "authorship": authorship,
+    "symlinks": symlinks,
+    "gitlinks": gitlinks,
+    "gitmodules": gitmodules,
+    "lfs-pointers": pointers,
+    "large-files": large_files,
+    "refs": refs,
+    "leftovers": leftovers,
 }
-"""Name -> what a hit means unless it says otherwise, and the check."""
+"""Name -> its check; `runner.model.gates` says what a hit means."""

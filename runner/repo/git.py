@@ -48,6 +48,7 @@ SETTINGS = (
     "hook.reference-transaction.enabled=false",
     "hook.post-index-change.enabled=false",
     "core.fsmonitor=false",
+    "submodule.recurse=false",
     "core.quotePath=true",
     "gc.auto=0",
     "maintenance.auto=false",

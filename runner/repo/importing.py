@@ -17,20 +17,24 @@ BRANCH_SPACE = "refs/heads/paddock/"
 UNPACK_LIMIT = 500
 """Up to so many objects become loose files, as `git fetch` does with 100; more stay a pack."""
 
+MAX_NAME_PART = 150
+"""Bytes: with a run's id before it, a number and git's `.lock` after it, it is still the name of a file."""
+
 _COMMITTER = {"GIT_COMMITTER_NAME": "paddock", "GIT_COMMITTER_EMAIL": "paddock@localhost"}
 
 
 def name_branches(run: str, report: CollectorReport) -> dict[str, str]:
     """Bundle ref -> the ref that it becomes: `paddock/RUN` for the checked-out branch, `paddock/RUN+NAME` for others.
 
-    Names that could not stand beside each other (`a` and `a/b`, or `A` and `a` on some file systems) get a number.
+    Names that could not stand beside each other (`a` and `a/b`, or `A` and `a` on some file systems) get a number;
+    one that no file may have is cut.
     """
     named: dict[str, str] = {}
     taken: set[str] = set()
     for branch in report.branches:
         plain = f"{BRANCH_SPACE}{run}"
         if branch is not report.primary():
-            plain += f"+{branch.inside or 'detached'}"
+            plain += "/".join(map(_fitting, f"+{branch.inside or 'detached'}".split("/")))
         name, number = plain, 1
         while any(_collide(name.casefold(), other) for other in taken):
             number += 1
@@ -38,6 +42,12 @@ def name_branches(run: str, report: CollectorReport) -> dict[str, str]:
         taken.add(name.casefold())
         named[branch.ref] = name
     return named
+
+
+def _fitting(part: str) -> str:
+    """A part of a name, short enough for a file's: one branch that cannot be made would keep all of them out."""
+    data = part.encode()
+    return part if len(data) <= MAX_NAME_PART else data[:MAX_NAME_PART].decode("utf-8", "ignore") + "-cut"
 
 
 def _collide(one: str, other: str) -> bool:

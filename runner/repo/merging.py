@@ -1,7 +1,8 @@
 """`paddock merge`: the one command that changes what the user has checked out, and only when asked.
 
-git runs in the user's own repository, as the user, with hooks, submodule recursion and file watchers off:
-nothing that came with the branch is started.
+git runs in the user's own repository, as the user, with hooks, submodule recursion, signing and file watchers off.
+Nothing that came with the branch is started: a repository whose configuration has programs for files is refused, since
+a branch chooses by its attributes which files go through them, and may bring the program itself.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from runner.repo.git import run_git
 
 MERGE_SECONDS = 24 * 3600.0
 """A deadline kills git, and a killed merge leaves the work tree half updated: longer than any merge takes."""
+
+PROGRAMS = r"^(filter\..*\.(clean|smudge|process)|merge\..*\.driver)$"
+"""Keys of git's configuration whose values are started for files that a merge writes."""
 
 
 class Merged(Record):
@@ -33,8 +37,8 @@ def merge_branch(  # noqa: PLR0913 - who, where and what of one merge
 ) -> Merged:
     """Merge `branch` into the checked-out one: fast-forward where that is possible, else a merge commit.
 
-    Raises `RepositoryError` for a detached HEAD, for a tree that is not clean, and for conflicts, after which the
-    repository is as it was.
+    Raises `RepositoryError` for a detached HEAD, for a tree that is not clean, for a repository that would start
+    programs for files, and for conflicts, after which the repository is as it was.
     """
 
     identity: dict[str, str] = {}
@@ -56,13 +60,15 @@ def merge_branch(  # noqa: PLR0913 - who, where and what of one merge
         raise RepositoryError(
             "No branch is checked out (HEAD is detached).", hint="Check out the branch to merge into."
         )
+    _refuse_programs(git("config", "--null", "--name-only", "--get-regexp", PROGRAMS, check=False)[1], branch)
     _refuse_dirty(git("status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none")[1])
     code, _, _ = git("merge-base", "--is-ancestor", "HEAD", f"refs/heads/{branch}", check=False)
     how = "fast-forward" if code == 0 else "merge commit"
     if code != 0:
         identity = _identity(author_of(git_dir, home, user))
     mode = ["--ff-only"] if code == 0 else ["--no-ff", "--no-edit", "-m", message]
-    code, _, stderr = git("merge", "--quiet", "--no-verify-signatures", *mode, f"refs/heads/{branch}", check=False)
+    quiet = ("merge", "--quiet", "--no-verify-signatures", "--no-gpg-sign")
+    code, _, stderr = git(*quiet, *mode, f"refs/heads/{branch}", check=False)
     if code != 0:
         _abort(work_tree, git_dir, user)
         why = stderr.strip()[-500:] or "there are conflicts"
@@ -94,6 +100,17 @@ def author_of(git_dir: Path, home: Path, user: Identity | None) -> tuple[str, st
             hint='Tell it: git config --global user.name "Your Name"; git config --global user.email you@example.test',
         )
     return pairs["user.name"], pairs["user.email"]
+
+
+def _refuse_programs(keys: str, branch: str) -> None:
+    """Raises `RepositoryError` where git would start a program for files of the branch."""
+    named = sorted({key for key in keys.split("\0") if key})
+    if named:
+        shown = ", ".join(escape_text(key) for key in named[:4])
+        raise RepositoryError(
+            f"The repository's configuration has programs for files ({shown}), and Paddock starts none for an agent's.",
+            hint=f"Look at what .gitattributes and these programs are on the branch; then: git merge {branch}",
+        )
 
 
 def _refuse_dirty(status: str) -> None:

@@ -15,10 +15,10 @@ from runner.errors import GitError, RepositoryError
 from runner.escape import escape_text
 from runner.model.offer import Offer, OfferedFile
 from runner.repo.devcontainer import Devcontainer, parse_devcontainer
-from runner.repo.evidence import ListingError, parse_batch
 from runner.repo.git import MIB, GitOverflowError, run_git
 from runner.repo.jsonc import MOST_BYTES
 from runner.repo.layout import READ_ENVIRONMENT
+from runner.repo.listings import ListingError, parse_batch
 from runner.repo.remote_adds import remote_add
 from runner.repo.source import Source
 
@@ -53,7 +53,7 @@ def offered_at(source: Source, *, effective_uid: int) -> str:
 
     Raises `GitError`.
     """
-    found = {entry.path for entry in _list(source, PLACES, effective_uid)}
+    found = {entry.path for entry in list_entries(source, PLACES, effective_uid)}
     return next((place for place in PLACES if place in found), "")
 
 
@@ -63,7 +63,7 @@ def read_offer(source: Source, *, effective_uid: int) -> Offer | None:
     Raises `RepositoryError` for one that cannot be used: too large, a link, a path that leads out of the repository, a
     devcontainer.json that is none, an `ADD` from a URL. Raises `GitError`.
     """
-    entries = {entry.path: entry for entry in _list(source, PLACES, effective_uid)}
+    entries = {entry.path: entry for entry in list_entries(source, PLACES, effective_uid)}
     place = next((place for place in PLACES if place in entries), "")
     if not place:
         return None
@@ -71,7 +71,7 @@ def read_offer(source: Source, *, effective_uid: int) -> Offer | None:
     if place == OWN:
         said = Devcontainer(dockerfile="Dockerfile")
     else:
-        said = parse_devcontainer(_read(source, [entry], effective_uid)[entry.id], place)
+        said = parse_devcontainer(read_entries(source, [entry], effective_uid)[entry.id], place)
     if said.image:
         return Offer(origin=place, reference=said.image, ignored=said.ignored)
     if not said.dockerfile:
@@ -86,7 +86,7 @@ def _build_of(said: Devcontainer, place: str, source: Source, effective_uid: int
     below = f"{context}/" if context else ""
     if not dockerfile.startswith(below) or dockerfile == context:
         raise _refused(place, f"its Dockerfile {escape_text(dockerfile)} is outside of its build context")
-    entries = _list(source, [below] if below else [], effective_uid, whole=True)
+    entries = list_entries(source, [below] if below else [], effective_uid, whole=True)
     named = next((entry for entry in entries if entry.path == dockerfile), None)
     if named is None:
         raise _refused(place, f"there is no {escape_text(dockerfile)} in the commit")
@@ -123,7 +123,7 @@ def _files(entries: list[Entry], below: str, source: Source, effective_uid: int)
     if sum(entry.size for entry in regular) > MOST_CONTEXT:
         raise RepositoryError(f"The build context is larger than {MOST_CONTEXT // MIB} MiB.", hint=SMALLER)
     _refuse_odd_paths(entries)
-    content = _read(source, regular, effective_uid)
+    content = read_entries(source, regular, effective_uid)
     files = [OfferedFile(entry.path.removeprefix(below), MODES[entry.mode], content[entry.id]) for entry in regular]
     return tuple(sorted(files))
 
@@ -165,8 +165,8 @@ def _refused(place: str, why: str) -> RepositoryError:
     )
 
 
-def _list(source: Source, paths: Iterable[str], effective_uid: int, *, whole: bool = False) -> list[Entry]:
-    """What of `paths` is in the base's tree, with all that is below if `whole`."""
+def list_entries(source: Source, paths: Iterable[str], effective_uid: int, *, whole: bool = False) -> list[Entry]:
+    """What of `paths` is in the base's tree, with all that is below if `whole`. Raises `GitError`."""
     argv = ["ls-tree", "-z", "-l", "--full-tree", *(["-r"] if whole else []), source.base_sha, "--", *paths]
     try:
         said = run_git(
@@ -187,8 +187,8 @@ def _entry(line: bytes) -> Entry:
     return Entry(os.fsdecode(path), mode, sha, int(size) if size.isdigit() else 0)
 
 
-def _read(source: Source, entries: Iterable[Entry], effective_uid: int) -> dict[str, bytes]:
-    """The bytes of every entry, by id; their sizes have been checked."""
+def read_entries(source: Source, entries: Iterable[Entry], effective_uid: int) -> dict[str, bytes]:
+    """The bytes of every entry, by id; their sizes have been checked. Raises `GitError`, `RepositoryError`."""
     wanted = {entry.id: entry.size for entry in entries}
     said = run_git(
         ["cat-file", "--batch"],

@@ -194,7 +194,7 @@ def _compare(header: BundleHeader, report: CollectorReport, quarantine: Quaranti
 
 def _index(quarantine: Quarantine, descriptor: int, offset: int, deadline: float) -> tuple[Problem, ...]:
     os.lseek(descriptor, offset, os.SEEK_SET)
-    argv = ["index-pack", "--stdin", "--fix-thin", "--strict", f"--max-input-size={MAX_BUNDLE_SIZE}"]
+    argv = ["index-pack", "--stdin", "--fix-thin", "--strict=badFilemode=error", f"--max-input-size={MAX_BUNDLE_SIZE}"]
     try:
         run_git(argv, git_dir=quarantine.git_dir, stdin=descriptor, limits=INSPECTION_LIMITS, deadline=deadline)
     except GitError as error:

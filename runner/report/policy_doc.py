@@ -18,6 +18,7 @@ from runner.model.quantities import Duration, Size
 EXAMPLE = """\
 description = "Package registries and one host; two CPUs; one hour."
 extends = "offline"                 # a shipped preset or a file
+artifacts = ["report.md", "out/*.png"]
 
 [network]
 mode = "allow"                      # "none" (default) | "allow" | "open"
@@ -84,6 +85,19 @@ that extends is laid over what it extends:
 - at most eight files in a row, and no circles.
 
 The result is validated once and hashed; the digest stands in every run's result.
+
+## What bounds a policy
+
+A repository's own `.paddock/policy.toml` and an administrator's `/etc/paddock/ceiling.toml` tighten the policy that was
+chosen, in the keys that they write: [trust.md](trust.md) says how two policies meet, and how a repository's own can be
+trusted and chosen. `paddock policy explain FILE --repo REPO` shows what is in force, and by which line of which file;
+`paddock policy show` prints a policy as its own files say it.
+
+## Artifacts
+
+Files that are no commits, such as a report or screenshots, are handed over where `artifacts` names them, at the top of
+the file. `*` and `?` stay within a name, `**` stands for folders at any depth, a folder means every file in it.
+[Artifacts and records](records.md) says what comes, what does not, and where it is.
 
 ## Names of hosts
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runner.escape import escape_text
+from runner.model.gates import GATES, danger
 from runner.model.quantities import format_duration, format_size
 from runner.model.result import DESCRIPTIONS, CommitSummary, GateResult, LimitUse, Outcome, RunResult, Verdict
+from runner.report.artifacts import artifact_facts
 from runner.report.cells import readable
 from runner.report.network import denial_lines
 from runner.report.spending import round_lines, spent_lines
 
 COMMITS_SHOWN = 10
+REVIEW_SHOWN = 5
 TOUCHED_SHOWN = 40
 ANSWER_SHOWN = 40
 """Lines of an answer; of characters, the first `ANSWER_READ`."""
 ANSWER_READ = 100_000
+HANDED_OVER = "The agent ended with 0 and left no commits; what it hands over are artifacts."
 ANSWERED = "The agent ended with 0 and gave its answer."
 SIZES = frozenset({"memory", "disk", "output", "upload"})
 PERIODS = frozenset({"wall_clock", "idle"})
@@ -26,9 +30,7 @@ def summary_lines(result: RunResult, *, full: bool = False) -> Iterator[str]:
     for name, text in _facts(result):
         yield f"  {name:<10}{escape_text(text)}"
     yield from _commits(result)
-    for gate in result.gates:
-        if gate.verdict is not Verdict.PASSED:
-            yield from _gate(gate)
+    yield from review_lines(result.gates, most=None if full else REVIEW_SHOWN, more=f"paddock show {result.id}")
     yield from denial_lines(result.denials, result.id)
     yield from denial_lines(result.would_deny, result.id, observed=True)
     for notice in result.notices:
@@ -45,6 +47,8 @@ def headline(result: RunResult) -> str:
     """The outcome's own sentence, with the reason."""
     if result.outcome is Outcome.COMPLETED and result.answer and not result.branch:
         return ANSWERED  # only a run that was to give an answer is complete without a branch
+    if result.outcome is Outcome.NO_CHANGES and result.artifacts:
+        return HANDED_OVER
     return DESCRIPTIONS[result.outcome] + (f" ({escape_text(result.reason)})" if result.reason else "")
 
 
@@ -68,6 +72,7 @@ def _facts(result: RunResult) -> Iterator[tuple[str, str]]:
             yield "also", f"{name}  ({branch.commits} commits on {branch.inside})"
     yield from spent_lines(result.spent, result.cost_usd)
     yield from _further(result)
+    yield from artifact_facts(result.artifacts, result.id)
     if result.uncommitted_collected:
         yield "", "the last commit holds what the agent had left uncommitted"
     passed = sum(gate.verdict is Verdict.PASSED for gate in result.gates)
@@ -103,10 +108,23 @@ def _commits(result: RunResult) -> Iterator[str]:
         yield f"    and {len(result.commits) - COMMITS_SHOWN} more"
 
 
-def _gate(gate: GateResult) -> Iterator[str]:
-    yield f"  {gate.verdict.value:<10}{gate.name}"
-    for line in gate.detail:
-        yield f"            {line}"
+def review_lines(gates: Sequence[GateResult], *, most: int | None, more: str) -> Iterator[str]:
+    """What a reviewer has to look at: what blocks first, then the most dangerous, each under its heading.
+
+    Of each gate at most `most` lines, and the command that tells the rest.
+    """
+    found = sorted((gate for gate in gates if gate.verdict is not Verdict.PASSED), key=_urgency)
+    for gate in found:
+        heading = f"{GATES[gate.name][1].value}: " if gate.name in GATES else ""
+        yield f"  {gate.verdict.value:<10}{heading}{gate.name}"
+        for line in gate.detail[:most]:
+            yield f"            {line}"
+        if most is not None and len(gate.detail) > most:
+            yield f"            ... and more: {more}"
+
+
+def _urgency(gate: GateResult) -> tuple[bool, int]:
+    return gate.verdict is not Verdict.BLOCKED, danger(gate.name)
 
 
 def _details(result: RunResult) -> Iterator[str]:

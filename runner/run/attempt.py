@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runner.errors import PaddockError
@@ -13,11 +14,13 @@ from runner.run.collected import Collected
 from runner.run.collector import CollectorPlace
 from runner.run.host import Host
 from runner.run.journal import Journal
+from runner.run.patience import Patience
 from runner.run.prepare import Prepared
 from runner.run.supervise import Supervised
 from runner.store.runs import RunPaths
 
 if TYPE_CHECKING:
+    from runner.model.usage import Used
     from runner.run.follow import Follower
     from runner.run.spending import Spending
 
@@ -36,6 +39,8 @@ class Attempt:
     began: bool = False
     """Whether the agent was told to go; from then on there may be work to collect."""
     supervised: Supervised | None = None
+    before: Used | None = None
+    """What was used of the network before this Paddock took the run up; `None` where it began the run."""
     uploaded: LimitUse | None = None
     """What was sent out of the sandbox, where it has a network."""
     spending: Spending | None = None
@@ -45,6 +50,11 @@ class Attempt:
     """What the agent told of itself, where it has an event stream."""
     checked: CheckResult | None = None
     errors: list[PaddockError] = field(default_factory=list)
+
+    @cached_property
+    def patience(self) -> Patience:
+        """What the run has left of it, for an engine that goes away."""
+        return Patience(self.host.engine, self.host.clock, self.host.cancellation)
 
 
 def place_of_collector(attempt: Attempt) -> CollectorPlace:

@@ -15,6 +15,7 @@ from runner.repo.source import inspect_source
 from runner.repo.workspace import prepare_workspace
 from runner.run.agent_log import AgentLog
 from runner.run.attempt import Attempt, secrets_of_run
+from runner.run.footprint import Footprint
 from runner.run.places import places_of
 from runner.run.prepare import request_of
 from runner.run.start import start_sandbox
@@ -22,7 +23,7 @@ from runner.run.supervise import Supervised, supervise
 from runner.run.watchdog import Watched
 from runner.store.files import make_folder
 from runner.store.runs import RunPaths
-from runner.store.tree import measure_tree, remove_tree
+from runner.store.tree import remove_tree
 
 MOST_TOLD = 16 * 1024
 """Bytes of the end of its output that a result holds."""
@@ -82,13 +83,13 @@ def open_workspace(attempt: Attempt, paths: CheckPaths) -> None:
 def check_spec(attempt: Attempt, paths: CheckPaths) -> SandboxSpec:
     """The agent's sandbox again, but for the network, whatever the agent could write to, and every secret."""
     prepared = attempt.prepared
-    request = request_of(prepared, attempt.host.settings.state_dir, attempt.paths)
+    request = request_of(prepared, attempt.host.settings, attempt.paths)
     return plan_sandbox(
         request.model_copy(
             update={
                 "policy": without_network(prepared.policy),
                 "command": Command(argv=("sh", "-c", prepared.task.check)),
-                "places": places_of(attempt.host.settings.state_dir, paths),
+                "places": places_of(attempt.host.settings, paths),
                 "mounts": tuple(mount for mount in request.mounts if mount.mode == "ro"),
                 "environment": {k: v for k, v in request.environment.items() if k not in prepared.secrets},
                 "secret_names": (),
@@ -113,6 +114,12 @@ def run_check(attempt: Attempt, paths: CheckPaths) -> Supervised:
         ) as log,
     ):
         started.go()
+        footprint = Footprint(
+            own=(paths.workspace,),
+            limits=policy.limits,
+            box=started.box,
+            writable_root=policy.sandbox.writable_root,
+        )
         return supervise(
             Watched(
                 box=started.box,
@@ -120,9 +127,8 @@ def run_check(attempt: Attempt, paths: CheckPaths) -> Supervised:
                 log=log,
                 clock=host.clock,
                 cancellation=host.cancellation,
-                measure=lambda: measure_tree(paths.workspace, enough=policy.limits.files),
-                disk=paths.directory,
-                writable_root=policy.sandbox.writable_root,
+                measure=footprint.measure,
+                folders=footprint.folders,
                 tell=attempt.journal.event,
             ),
             started.output,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from runner.errors import EngineError, StoreError
+from runner.errors import EngineError, EngineUnavailableError, StoreError
+from runner.model.spec import Role
 from runner.sandbox.engine import Engine, Found
+from runner.store.half_made import nobody_makes
 from runner.store.ledger import RUNNING, Ledger, RunRow
 from runner.store.owner import owner_alive
 from runner.store.runs import RunPaths, keeps_work, run_paths, runs_directory
@@ -56,6 +59,22 @@ def prune_state(state: Path, ledger: Ledger, engine: Engine, asked: Prune) -> li
     return lines
 
 
+def sweep(state: Path, ledger: Ledger, engine: Engine) -> list[str]:
+    """What a Paddock left that died before its run was in the ledger, or after the run was over. Returns what went."""
+    found: list[Found] = []
+    with suppress(EngineUnavailableError):  # then nothing of ours runs, and directories can still be swept
+        found = [each for each in engine.find(state=str(state)) if each.role in {Role.SANDBOX, Role.COLLECTOR}]
+    directories = [path for path in sorted(runs_directory(state).glob("*")) if path.is_dir() and nobody_makes(path)]
+    rows = {row.id: row for row in ledger.list()}
+    nobodys = [each for each in found if each.run not in rows or rows[each.run].state != RUNNING]
+    lines = [f"removed {line}" for line in prune_containers(nobodys, engine, Prune())]
+    for path in directories:
+        if path.name not in rows and not keeps_work(RunPaths(path)):
+            left = remove_tree(path)
+            lines.append(f"could not remove {path}: {left[0]}" if left else f"removed directory {path.name}, half made")
+    return lines
+
+
 def prune_containers(found: Sequence[Found], engine: Engine, asked: Prune) -> Iterator[str]:
     """Containers that no running run owns."""
     for container in found:
@@ -81,7 +100,7 @@ def prune_row(row: RunRow, paths: RunPaths, ledger: Ledger, asked: Prune) -> Ite
     """A run that the ledger knows."""
     if row.state == RUNNING:
         if not owner_alive(row):
-            yield f"kept {row.id}: its Paddock died; `paddock recover {row.id}` ends it and collects its work"
+            yield f"kept {row.id}: its Paddock died; `paddock recover {row.id}` takes it up"
         return
     if asked.before is None or datetime.fromisoformat(row.created_at) >= asked.before:
         return

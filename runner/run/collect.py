@@ -5,12 +5,16 @@ The host reads two files that the collector wrote, and never anything that the a
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
 from runner.errors import EngineError
+from runner.model.artifact import MOST_BYTES, MOST_BYTES_TOGETHER, MOST_FILES
 from runner.model.events import Phase
 from runner.model.result import BranchResult, CommitSummary, GateResult
 from runner.model.spec import Role
 from runner.plan import COLLECTOR_SECONDS
-from runner.repo.evidence import BranchEvidence, CollectorReport, Evidence
+from runner.repo.evidence import BranchEvidence, CollectorReport, Evidence, Span
 from runner.repo.gates import blocked, judge
 from runner.repo.importing import import_branches, name_branches
 from runner.repo.inspection import gather_evidence, write_patch
@@ -28,9 +32,12 @@ from runner.run.attempt import Attempt
 from runner.run.collected import Collected
 from runner.run.collector import Collector
 from runner.run.recovery_record import note_ending, write_standing
+from runner.store.artifacts import take_artifacts
 
 MAX_BRANCHES = 20
 GIT_SECONDS = 120.0
+ARTIFACTS = "artifacts"
+ARTIFACT_SECONDS = 60.0
 COLLECTOR_IDENTITY = ("Paddock", "paddock@localhost")
 
 
@@ -56,16 +63,20 @@ def collect_work(attempt: Attempt, workspace: Workspace, collector: Collector, *
         collector.collect(paths, collector_request(attempt, workspace, at))
         report = read_report(paths.collector_out)
         kept = keep_bundle(paths.collector_out / BUNDLE_NAME, paths.bundle)
+        files = [(file.name, file.size) for file in report.artifacts]
+        artifacts, lost = take_artifacts(paths.collector_out / ARTIFACTS, files, paths.artifacts)
         quarantine = open_quarantine(attempt)
         reception = receive_bundle(quarantine, paths.collector_out / BUNDLE_NAME, report, deadline=GIT_SECONDS)
     with journal.phase(Phase.GATES):
-        evidence = gather_evidence(quarantine, report, reception, start=workspace.start)
-        gates = judge(evidence)
+        span = Span(begun=int(datetime.fromisoformat(journal.started_at).timestamp()), ended=at)
+        evidence = gather_evidence(quarantine, report, reception, start=workspace.start, span=span)
+        gates = judge(evidence, strict=attempt.prepared.policy.gates)
         if evidence.branches:
             write_patch(quarantine, workspace.start, main_branch(evidence).head, paths.diff)
     wanted = attempt.prepared.task.result == "branch"
     refs = name_branches(paths.id, report) if wanted and not blocked(gates) else {}
-    collected = described(evidence, gates, refs, report, what_is_left(report, reception, kept=kept))
+    left = (*what_is_left(report, reception, kept=kept), *lost)
+    collected = replace(described(evidence, gates, refs, report, left), artifacts=artifacts)
     write_standing(attempt, workspace, collected)
     if evidence.branches and refs:
         with journal.phase(Phase.IMPORT):
@@ -98,6 +109,10 @@ def collector_request(attempt: Attempt, workspace: Workspace, at: int) -> dict[s
         "identity": {"name": name, "email": email},
         "commit_date": f"{at} +0000",
         "step_seconds": COLLECTOR_SECONDS / 4,
+        "seconds": COLLECTOR_SECONDS * 0.9,
+        "artifacts": list(attempt.prepared.policy.artifacts),
+        "artifact_caps": (MOST_FILES, MOST_BYTES, MOST_BYTES_TOGETHER),
+        "artifact_seconds": ARTIFACT_SECONDS,
     }
 
 

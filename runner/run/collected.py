@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runner.model.artifact import Artifact
 from runner.model.result import BranchResult, CommitSummary, GateResult
 
 
@@ -15,6 +16,7 @@ class Collected:
     branches: tuple[BranchResult, ...]
     commits: tuple[CommitSummary, ...]
     uncommitted: bool
+    artifacts: tuple[Artifact, ...] = ()
     left_out: tuple[str, ...] = ()
     """What the agent left and neither the bundle nor the repository holds: its workspace may not go. Escaped text."""
 

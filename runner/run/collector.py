@@ -55,6 +55,8 @@ class Collector:
         if ended is None:
             self.box.signal("SIGKILL")
             raise EngineError(f"The collector did not end within {COLLECTOR_SECONDS:g} s.")
+        if ended.signalled:
+            raise ContainerGoneError("The collector was ended from outside.")
         if ended.code != 0:
             tail = b"".join(piece.data for piece in self.output)[-KEPT_OUTPUT:]
             raise EngineError(f"The collector failed ({ended.code}): {escape_text(tail.strip())}")

@@ -22,7 +22,7 @@ from runner.run.places import engine_socket
 from runner.settings import git_environment
 from runner.store.context_copy import context_names, copy_files, real_context
 from runner.store.mount_sources import refuse_guarded
-from runner.store.runs import RunPaths
+from runner.store.runs import RunPaths, run_paths
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 64
@@ -30,14 +30,14 @@ _LONGEST_NAME = 64
 
 def mounts_for(task: Task, paths: RunPaths) -> tuple[Mount, ...]:
     """What the sandbox sees of it, read-only. Pure: whether anything is there is not looked up."""
-    context = (Mount(source=str(paths.context), target=CONTEXT),) if task.context else ()
+    context = (Mount(source=str(paths.context), target=CONTEXT),) if task.context or task.earlier else ()
     beside = (Mount(source=str(paths.beside), target=BESIDE),) if task.beside else ()
     return context + beside
 
 
 def refuse_collisions(task: Task, policy: Policy) -> None:
     """Raises `RefusedError` where a mount or a cache of the policy stands in the way."""
-    wanted = {"--context": CONTEXT if task.context else "", "--with": BESIDE if task.beside else ""}
+    wanted = {"--context": CONTEXT if task.context or task.earlier else "", "--with": BESIDE if task.beside else ""}
     for option, place in wanted.items():
         for target in (*(mount.target for mount in policy.mounts), *(cache.target for cache in policy.caches)):
             if place and (is_within(target, place) or is_within(place, target)):
@@ -55,7 +55,24 @@ def find_context(task: Task, source: Source | None, host: Host) -> dict[str, Pat
     found = dict(zip(context_names(task.context), map(real_context, task.context), strict=True))
     for given, real in zip(task.context, found.values(), strict=True):
         _refuse_guarded("--context", given, real, source.common_dir if source else None, host)
+    return found | find_earlier(task, host)
+
+
+def find_earlier(task: Task, host: Host) -> dict[str, Path]:
+    """What earlier runs left to read, by its names in /context: `plan.answer.md`, `plan.diff.patch`, and so on."""
+    found = {}
+    for name, run in task.earlier.items():
+        paths = run_paths(host.settings.state_dir, run)
+        for path in (paths.answer, paths.diff, paths.bundle, paths.artifacts):
+            if path.exists():
+                found[f"{name}.{path.name}"] = path
     return found
+
+
+def bare_clone(url: str, host: Host) -> Path:
+    """The clone of a URL, made or brought up to date unless that was done already. Raises as `clone_source` does."""
+    known = host.clones.get(parse_url(url).url)
+    return known or clone_source(url, host.settings.state_dir, environment=git_environment())
 
 
 def copy_context(context: Mapping[str, Path], paths: RunPaths, identity: Identity) -> None:
@@ -88,7 +105,7 @@ def find_beside(task: Task, host: Host) -> dict[str, Source]:
     for name, place in zip(names_beside(task), task.beside, strict=True):
         path = place
         if is_url(place):
-            path = str(clone_source(place, host.settings.state_dir, environment=git_environment()))
+            path = str(bare_clone(place, host))
         try:
             source = inspect_source(path, effective_uid=host.user.uid)
         except RefusedError as error:

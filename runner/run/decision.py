@@ -15,6 +15,7 @@ from runner.model.settings import engine_fault
 from runner.model.task import Remaining, Task, task_fault, text_fault
 from runner.report.briefing import FILE as BRIEFING
 from runner.report.briefing import Given, briefing_of, instruction_of
+from runner.run.bounding import OWN, Own, own_policy, within_bounds
 from runner.run.context import names_beside
 from runner.run.groups import shipped_groups
 from runner.run.host import Host
@@ -36,8 +37,8 @@ class Decision:
     notices: tuple[str, ...] = ()
 
 
-def decide(task: Task, host: Host) -> Decision:
-    """The decision. Raises `RefusedError`."""
+def decide(task: Task, host: Host, own: Own | None = None) -> Decision:
+    """The decision, with the policy that the repository brings once that is known. Raises `RefusedError`."""
     for fault in (task_fault(task), engine_fault(host.settings.engine)):
         if fault:
             raise RefusedError(f"{fault.removesuffix('.')}.")
@@ -47,9 +48,9 @@ def decide(task: Task, host: Host) -> Decision:
             raise RefusedError(f"--env: {fault}.")
     agent = agent_named(task.agent, host.settings.agents)
     api = find_api(agent, task, host)
-    loaded = decide_policy(task, api, host)
+    loaded = decide_policy(task, api, host, own)
     command = decide_command(agent, task, api, loaded.policy, host)
-    notices = (api_notice(agent, api),) if api else ()
+    notices = ((api_notice(agent, api),) if api else ()) + loaded.notices
     return Decision(task=task, agent=agent, loaded=loaded, command=command, api=api, notices=notices)
 
 
@@ -86,9 +87,12 @@ def refuse_silence(agent: Agent, task: Task) -> None:
         )
 
 
-def decide_policy(task: Task, api: ModelApi | None, host: Host) -> LoadedPolicy:
-    """The policy that is held: the task's own, with the way to its model, and opened where it is only observed."""
-    loaded = load_policy(task.policy, home=host.home)
+def decide_policy(task: Task, api: ModelApi | None, host: Host, own: Own | None = None) -> LoadedPolicy:
+    """The policy that is held: the task's, with the way to its model, opened to be observed, within its bounds.
+
+    What bounds it comes last, so that nothing of the above can lead out of it.
+    """
+    loaded = chosen_policy(task, host, own)
     if task.observe:
         from runner.egress.observe import observed
 
@@ -97,12 +101,28 @@ def decide_policy(task: Task, api: ModelApi | None, host: Host) -> LoadedPolicy:
         loaded = replace(loaded, policy=with_api(loaded.policy, api))
     if task.remaining:
         loaded = replace(loaded, policy=bounded(loaded.policy, task.remaining))
+    if task.artifacts:
+        loaded = replace(loaded, policy=handing_over(loaded.policy, task.artifacts))
+    if own or host.ceilings:
+        loaded = within_bounds(loaded, task, api, host, own)
     if loaded.policy.network.mode != "none":
         from runner.run.groups import refuse_unknown_groups
 
         refuse_unknown_groups(loaded.policy.network, loaded.name)
     refuse_blind_budget(loaded.policy, api)
     return loaded
+
+
+def chosen_policy(task: Task, host: Host, own: Own | None) -> LoadedPolicy:
+    """The policy that the task names; before the repository has been looked at, its own is taken for the default."""
+    if task.policy != OWN:
+        return load_policy(task.policy, home=host.home)
+    return own_policy(own, host) if own else load_policy("offline", home=host.home)
+
+
+def handing_over(policy: Policy, globs: tuple[str, ...]) -> Policy:
+    """The policy, with the files that the task wants to be handed over beside the commits."""
+    return policy.model_copy(update={"artifacts": tuple(dict.fromkeys((*policy.artifacts, *globs)))})
 
 
 def bounded(policy: Policy, remaining: Remaining) -> Policy:

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from runner.errors import ContainerGoneError, EngineError
-from runner.model.events import Phase
-from runner.model.quantities import format_size
-from runner.model.result import LimitUse, RunResult
+from runner.errors import ContainerGoneError, EngineError, EngineUnavailableError, PaddockError
+from runner.model.events import Notice, Phase
+from runner.model.policy_file import files_json
+from runner.model.result import RunResult
+from runner.model.spec import Role
 from runner.model.task import Task
 from runner.plan import collector_spec, plan_sandbox
 from runner.repo.urls import is_url, parse_url
 from runner.repo.workspace import Workspace
-from runner.run.agent_log import AgentLog, Show
-from runner.run.attempt import Attempt, place_of_collector, secrets_of_run
-from runner.run.collector import LATER, Beside, Collector, collector_beside, open_collector
+from runner.run.agent_log import AgentLog
+from runner.run.attempt import Attempt, place_of_collector
+from runner.run.collector import LATER, Beside, collector_beside, open_collector
 from runner.run.finish import finish_run
 from runner.run.host import Host
 from runner.run.journal import Journal, remembered
 from runner.run.prepare import Prepared, prepare, request_of
-from runner.run.spending import Spending
-from runner.run.start import start_sandbox
-from runner.run.supervise import supervise
+from runner.run.recovery_record import note_beginning, note_ending
+from runner.run.start import close_quietly, start_sandbox
+from runner.run.supervise import Supervised, supervise
 from runner.run.surroundings import open_workspace
-from runner.run.watchdog import Watched
-from runner.sandbox.engine import Box
+from runner.run.watching import following, network_of, open_log, watched
 from runner.store.files import write_whole
+from runner.store.half_made import being_made
 from runner.store.ledger import Ledger, RunRow
-from runner.store.owner import this_process
+from runner.store.owner import owner_alive, this_process
 from runner.store.runs import RunPaths, create_run
-from runner.store.tree import TreeSize, measure_tree, remove_tree
+from runner.store.tree import remove_tree
 
 if TYPE_CHECKING:
-    from runner.egress.gateway import Gateway
+    pass
 
 
 def run_task(task: Task, host: Host) -> RunResult:
@@ -48,9 +48,19 @@ def run_task(task: Task, host: Host) -> RunResult:
     with host.cancellation.interrupting():
         prepared = prepare(task, host)
     with Ledger(host.ledger) as ledger:
+        tell_of_orphans(ledger, host)
         attempt = begin_run(prepared, host, ledger)
         attempt.journal.timings[Phase.PREPARE.value] = round(host.clock.monotonic() - begin, 4)
         return carry_out(attempt)
+
+
+def tell_of_orphans(ledger: Ledger, host: Host) -> None:
+    """Say that there are runs whose Paddock died; `paddock recover` does something about it."""
+    lost = [row.id for row in ledger.list(running_only=True) if not owner_alive(row)]
+    if lost:
+        more = f" and {len(lost) - 1} more" if lost[1:] else ""
+        with suppress(OSError, ValueError):
+            host.tell(Notice(text=f"The Paddock of {lost[0]}{more} died; `paddock recover` takes up what it left."))
 
 
 def begin_run(prepared: Prepared, host: Host, ledger: Ledger) -> Attempt:
@@ -58,12 +68,13 @@ def begin_run(prepared: Prepared, host: Host, ledger: Ledger) -> Attempt:
     state, task = host.settings.state_dir, prepared.task
     ledger.refuse_name_in_use(task.name)
     paths = create_run(state, prepared.slug, host.clock.now().date())
-    with ExitStack() as undo:
+    with being_made(paths.directory), ExitStack() as undo:
         undo.callback(remove_tree, paths.directory)
-        request = request_of(prepared, state, paths)
+        request = request_of(prepared, host.settings, paths)
         spec, collector = plan_sandbox(request), collector_spec(request, prepared.collector_image)
         write_whole(paths.task, without_secrets(prepared).model_dump_json(indent=2) + "\n")
         write_whole(paths.policy, prepared.policy.model_dump_json(indent=2) + "\n")
+        write_whole(paths.policy_files, files_json(prepared.loaded.evidence))
         if task.observe and prepared.route:
             from runner.egress.observe import given_rules
 
@@ -72,6 +83,7 @@ def begin_run(prepared: Prepared, host: Host, ledger: Ledger) -> Attempt:
         journal = Journal(paths, ledger, clock=host.clock, tell=host.tell)
         journal.open(row_of(prepared, paths, journal.started_at))
         undo.pop_all()
+    host.opened(paths)
     for notice in prepared.notices:
         journal.notice(notice)
     return Attempt(host=host, prepared=prepared, paths=paths, journal=journal, spec=spec, collector=collector)
@@ -89,6 +101,7 @@ def row_of(prepared: Prepared, paths: RunPaths, started_at: str) -> RunRow:
         created_at=started_at,
         owner_pid=pid,
         owner_started=ticks,
+        batch=prepared.task.batch,
     )
 
 
@@ -110,7 +123,7 @@ def carry_out(attempt: Attempt) -> RunResult:
                 with remembered(attempt.errors):
                     let_the_agent_work(attempt, beside)
                 if attempt.began:
-                    collect(attempt, workspace, beside.result())
+                    collect(attempt, workspace, beside)
         check(attempt)
     return finish_run(attempt)
 
@@ -124,15 +137,24 @@ def check(attempt: Attempt) -> None:
             check_work(attempt)
 
 
-def collect(attempt: Attempt, workspace: Workspace, collector: Collector) -> None:
+def collect(attempt: Attempt, workspace: Workspace, beside: Beside) -> None:
     """Collect; with a new collector when the waiting one has gone, as it does when the engine restarts."""
     from runner.run.collect import collect_attempt  # loaded by now: see collector_beside
 
     try:
-        collect_attempt(attempt, workspace, collector)
-    except ContainerGoneError:
+        collect_attempt(attempt, workspace, beside.result())
+    except (ContainerGoneError, EngineUnavailableError):
+        attempt.patience.await_engine(attempt.paths.id)
+        remove_collectors(attempt)
         with open_collector(place_of_collector(attempt)) as another:
             collect_attempt(attempt, workspace, another)
+
+
+def remove_collectors(attempt: Attempt) -> None:
+    """An engine that restarted keeps what it ended, and with that its name. Raises `EngineError`."""
+    for found in attempt.host.engine.find(run=attempt.paths.id):
+        if found.role == Role.COLLECTOR:
+            close_quietly(attempt.host.engine.open(found.id))
 
 
 def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
@@ -156,109 +178,20 @@ def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
                 beside.made()
                 Timer(LATER, beside.go.set).start()
         with journal.phase(Phase.AGENT), following(attempt) as follow, open_log(attempt, follow) as log:
+            note_beginning(attempt)
             attempt.began = True
             started.go()
             attempt.supervised = supervise(watched(attempt, started.box, log, gateway), started.output)
-        if attempt.supervised.failure:
-            attempt.errors.append(EngineError(attempt.supervised.failure))
-        if log.failure:
-            journal.notice(log.failure)
+        tell_of_the_end(attempt, attempt.supervised, log)
         with journal.phase(Phase.STOP):
             removal.close()
 
 
-@contextmanager
-def network_of(attempt: Attempt) -> Iterator[Gateway | None]:
-    """The gateway, where the policy opens the network; what went through it is known when the scope ends."""
-    route = attempt.prepared.route
-    if route is None:
-        yield None
-        return
-    from runner.run.network import open_network  # loaded by now: see prepare.find_route
-
-    limits = attempt.prepared.policy.limits
-    with open_network(route, attempt.paths, attempt.host.outside, limits) as gateway:
-        try:
-            yield gateway
-        finally:
-            granted = attempt.prepared.policy.network.upload_limit
-            attempt.spending = Spending(gateway.spent, limits)
-            attempt.uploaded = LimitUse(granted=granted, peak=gateway.uploaded, hit=gateway.upload_exceeded)
-            if gateway.upload_exceeded:
-                limit = format_size(granted)
-                attempt.journal.notice(f"The network was cut off: network.upload_limit = {limit} was reached.")
-
-
-@contextmanager
-def following(attempt: Attempt) -> Iterator[Show | None]:
-    """Who reads the agent's event stream, where it has one; what it told is known when the scope ends."""
-    reader, paths = attempt.prepared.reader, attempt.paths
-    if reader is None:
-        yield None
-        return
-    from runner.run.follow import Follower, begin_transcript  # records that other runs need not wait for
-
-    watch = attempt.host.watch
-    begin_transcript(paths, attempt.prepared.task, secrets_of_run(attempt))
-    with Follower(reader, activity=paths.activity, transcript=paths.transcript, watch=watch) as follower:
-        try:
-            yield follower.feed
-        finally:
-            attempt.told = follower
-
-
-def open_log(attempt: Attempt, follow: Show | None) -> AgentLog:
-    """Where the agent's output goes."""
-    return AgentLog(
-        attempt.paths.agent_log,
-        limit=attempt.prepared.policy.limits.output,
-        secrets=secrets_of_run(attempt),
-        show=attempt.host.show,
-        follow=follow,
-    )
-
-
-def measured(attempt: Attempt) -> TreeSize:
-    """What the agent has written: in the workspace, and in the folder of its own."""
-    enough, paths = attempt.prepared.policy.limits.files, attempt.paths
-    size = measure_tree(paths.workspace, enough=enough)
-    if not attempt.prepared.command.keeps:
-        return size
-    own = measure_tree(paths.agent, enough=enough)
-    return TreeSize(bytes=size.bytes + own.bytes, entries=size.entries + own.entries)
-
-
-def pulse_of(attempt: Attempt, gateway: Gateway | None) -> Callable[[float], None]:
-    """Tells whoever watches how far the run has got; where nobody reads the agent's events, nothing."""
-    if attempt.prepared.reader is None:
-        return lambda _: None
-    from runner.model.activity import Progress
-
-    limits = attempt.prepared.policy.limits
-
-    def pulse(seconds: float) -> None:
-        used = Spending(gateway.spent if gateway else (), limits)
-        left = max(0.0, limits.wall_clock - seconds)
-        with suppress(OSError, ValueError):  # whoever watched has gone; the run goes on
-            attempt.host.watch(Progress(tokens=used.tokens, cost_usd=used.cost_usd, seconds=seconds, left=left))
-
-    return pulse
-
-
-def watched(attempt: Attempt, box: Box, log: AgentLog, gateway: Gateway | None) -> Watched:
-    """What the watchdog looks at."""
-    policy = attempt.prepared.policy
-    return Watched(
-        box=box,
-        limits=policy.limits,
-        log=log,
-        clock=attempt.host.clock,
-        cancellation=attempt.host.cancellation,
-        measure=lambda: measured(attempt),
-        disk=attempt.paths.directory,
-        writable_root=policy.sandbox.writable_root,
-        tell=attempt.journal.event,
-        network_fault=(lambda: gateway.failed) if gateway else str,
-        over_budget=(lambda: Spending(gateway.spent, policy.limits).breach) if gateway else str,
-        pulse=pulse_of(attempt, gateway),
-    )
+def tell_of_the_end(attempt: Attempt, supervised: Supervised, log: AgentLog) -> None:
+    """Write down how the agent ended, while the engine knows it, and what of ours failed."""
+    with suppress(PaddockError):  # it is tried again when its work is collected
+        note_ending(attempt)
+    if supervised.failure:
+        attempt.errors.append(EngineError(supervised.failure))
+    if log.failure:
+        attempt.journal.notice(log.failure)

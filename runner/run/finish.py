@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.clock import timestamp
-from runner.errors import EngineError, RefusedError, StoreError
+from runner.errors import EngineError, EngineUnavailableError, RefusedError, StoreError
 from runner.model.events import Phase
 from runner.model.network import NetworkRow
 from runner.model.result import Digests, LimitUse, Outcome, RunResult
 from runner.report.answers import touched_files
 from runner.report.outcome import End, decide_outcome, exit_code_of, reason_of
 from runner.run.attempt import Attempt
+from runner.run.record import keep_record
 from runner.run.spending import Spending, as_told
 from runner.run.what_next import next_commands
 from runner.store.files import write_whole
@@ -27,6 +28,10 @@ def finish_run(attempt: Attempt) -> RunResult:
         leaks = remove_leftovers(attempt)
         keep_answer(attempt)
     result = result_of(attempt, tuple(leaks))
+    for trouble in keep_record(attempt, result):
+        attempt.journal.notice(trouble)
+    told = {"notices": tuple(attempt.journal.notices), "paths": existing_paths(attempt)}
+    result = result.model_copy(update=told)
     write_result(attempt.paths, result)
     attempt.paths.collected.unlink(missing_ok=True)  # the result says it all now
     attempt.journal.close(result)
@@ -63,7 +68,9 @@ def needed_by_the_run(paths: RunPaths) -> tuple[Path, ...]:
     """What nobody needs when it is over."""
     beside = (paths.context, paths.beside, paths.directory / "beside.index")
     check = (paths.directory / f"check-{what}" for what in ("workspace", "control", "index"))
-    return (paths.collector_out, paths.etc, paths.control, paths.given, *beside, *check, paths.quarantine)
+    half_written = paths.directory.glob(".*.tmp")  # by a Paddock that died
+    made = (paths.collector_out, paths.etc, paths.control, paths.lent, paths.given, paths.quarantine)
+    return (*made, *beside, *check, *half_written)
 
 
 def remove_workspace(paths: RunPaths) -> list[str]:
@@ -96,16 +103,27 @@ def tell_what_is_kept(attempt: Attempt) -> None:
 
 
 def remove_containers(attempt: Attempt) -> list[str]:
-    """One more try for each container of the run that is still there."""
-    leaks = []
+    """One more try for each container of the run that is still there; an engine that has gone away is waited for."""
     try:
-        for found in attempt.host.engine.find(run=attempt.paths.id):
-            try:
-                attempt.host.engine.open(found.id).close()
-            except EngineError as error:
-                leaks.append(f"container {found.name}: {error.message}")
+        try:
+            return try_to_remove(attempt)
+        except EngineUnavailableError:
+            attempt.patience.await_engine(attempt.paths.id)
+            return try_to_remove(attempt)
     except EngineError as error:
-        leaks.append(f"containers of this run could not be listed: {error.message}")
+        return [f"containers of this run could not be listed: {error.message}"]
+
+
+def try_to_remove(attempt: Attempt) -> list[str]:
+    """What could not be removed. Raises `EngineError` when the engine does not say what there is."""
+    leaks = []
+    for found in attempt.host.engine.find(run=attempt.paths.id):
+        try:
+            attempt.host.engine.open(found.id).close()
+        except EngineUnavailableError:
+            raise
+        except EngineError as error:
+            leaks.append(f"container {found.name}: {error.message}")
     return leaks
 
 
@@ -134,6 +152,7 @@ def result_of(attempt: Attempt, leaks: tuple[str, ...]) -> RunResult:
         commits=collected.commits if collected else (),
         uncommitted_collected=collected.uncommitted if collected else False,
         gates=collected.gates if collected else (),
+        artifacts=collected.artifacts if collected else (),
         denials=denials,
         would_deny=would_deny,
         limits=limits_of(attempt),
@@ -148,12 +167,14 @@ def result_of(attempt: Attempt, leaks: tuple[str, ...]) -> RunResult:
         usage=usage_of(attempt),
         timings=attempt.journal.timings,
         digests=Digests(policy=prepared.policy.digest(), spec=attempt.spec.digest(), image=attempt.spec.image.id),
+        policy_files=prepared.loaded.evidence,
         paths=existing_paths(attempt),
         notices=tuple(attempt.journal.notices),
         leaks=leaks,
         next=next_commands(attempt, outcome),
         started_at=attempt.journal.started_at,
-        ended_at=timestamp(attempt.host.clock.now()),
+        # A clock that was set back meanwhile ends no run before its start.
+        ended_at=max(attempt.journal.started_at, timestamp(attempt.host.clock.now())),
     )
 
 
@@ -260,6 +281,8 @@ def existing_paths(attempt: Attempt) -> dict[str, str]:
         "egress": paths.egress,
         "bundle": paths.bundle,
         "diff": paths.diff,
+        "artifacts": paths.artifacts,
+        "record": paths.record,
         "workspace": paths.workspace,
     }
     return {name: str(path) for name, path in named.items() if path.exists()}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from pydantic import TypeAdapter, ValidationError
 
 from runner.agents.base import Reader
 from runner.errors import StoreError
@@ -26,6 +28,8 @@ MOST_MODELS = 100
 MOST_WORDS = 200
 """Pieces of what it said last."""
 COUNTS = ("input", "cached", "cache_write", "output")
+
+ACTIVITIES: TypeAdapter[Activity] = TypeAdapter(Activity)
 
 Watch = Callable[[Activity | Progress], None]
 
@@ -68,8 +72,15 @@ class Follower:
     def __exit__(self, *_: object) -> None:
         if self._line and not self._skipping:
             self._read(bytes(self._line))
-        self.answer = self.answer or "\n".join(self._words).strip()
+        self._settle()
         self._scope.close()
+
+    def recall(self, lines: Iterable[bytes]) -> None:
+        """What it told an earlier Paddock, from the lines that were kept of that; nothing is kept or shown again."""
+        for line in lines:
+            with suppress(ValidationError):  # the last line of a process that died
+                self._learn(ACTIVITIES.validate_json(line))
+        self._settle()
 
     def feed(self, stream: int, data: bytes) -> None:
         """One piece of output, secrets masked."""
@@ -92,6 +103,18 @@ class Follower:
             self._note(activity)
 
     def _note(self, activity: Activity) -> None:
+        self._learn(activity)
+        self._keep(activity.model_dump_json() + "\n", transcript_of(activity))
+        try:
+            if self._watch is not None:
+                self._watch(activity)
+        except (OSError, ValueError):
+            self._watch = None  # whoever watched has gone; the run goes on
+
+    def _settle(self) -> None:
+        self.answer = self.answer or "\n".join(self._words).strip()
+
+    def _learn(self, activity: Activity) -> None:
         match activity:
             case Answered(text=text):
                 self.answer = text
@@ -103,12 +126,6 @@ class Follower:
                 self._words.append(text)
             case _:
                 self._words.clear()
-        self._keep(activity.model_dump_json() + "\n", transcript_of(activity))
-        try:
-            if self._watch is not None:
-                self._watch(activity)
-        except (OSError, ValueError):
-            self._watch = None  # whoever watched has gone; the run goes on
 
     def _keep(self, *texts: str) -> None:
         for file, text in zip(self._files, texts, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from runner.model.settings import Settings
 from runner.run.cancellation import Cancellation
 from runner.sandbox.engine import Engine
 from runner.store.ledger import LEDGER_NAME
+from runner.store.runs import RunPaths
 
 if TYPE_CHECKING:  # asyncio and an agent's records, which a run without them need not wait for
     from runner.egress.outside import Outside
@@ -36,6 +37,10 @@ def _unwatched(_activity: Activity | Progress) -> None:
     """Nobody follows it."""
 
 
+def _unnoticed(_paths: RunPaths) -> None:
+    """Nobody waits for it."""
+
+
 def _no_variable(_name: str) -> str | None:
     """There is no environment."""
 
@@ -55,12 +60,18 @@ class Host:
     """Called with every piece of masked output: stream (1 or 2) and bytes that are still hostile text."""
     watch: Callable[[Activity | Progress], None] = _unwatched
     """Called with everything that an agent with an event stream says it does, secrets masked; hostile text."""
+    opened: Callable[[RunPaths], None] = _unnoticed
+    """Called with each run as soon as it can be found, stopped and recovered; must not fail."""
     outside: Outside | None = None
     """How gateways resolve and dial; `None`: as this machine does."""
     variable: Callable[[str], str | None] = _no_variable
     """A variable of the environment, for secrets that a policy injects."""
     trust: Path | None = None
     """The file of what the user trusts of repositories; `None`: nothing is trusted."""
+    clones: Mapping[str, Path] = field(default_factory=dict)
+    """Bare clones that were brought up to date already, by URL, for runs that begin one after the other."""
+    ceilings: tuple[Path, ...] = ()
+    """Files of policies that bound every other one, where they are there."""
     user: Identity = field(default_factory=lambda: Identity(uid=os.geteuid(), gid=os.getegid()))
 
     @property

@@ -19,12 +19,13 @@ from runner.egress.inject import Injected, injected
 from runner.egress.observe import given_rules, would_have_denied
 from runner.egress.order import GatewayOrder
 from runner.egress.outside import Outside
-from runner.egress.rules import HTTP_PORT, Reason, Rule, Rules, compile_rules
+from runner.egress.rules import Reason, Rule, Rules, compile_rules
 from runner.errors import PolicyError, UsageError
-from runner.model.destinations import TLS_PORT
+from runner.model.destinations import HTTP_PORT, TLS_PORT
 from runner.model.network import REGISTRY_GROUPS, NetworkRow
 from runner.model.policy import Limits, Network
 from runner.model.spec import ImageRef
+from runner.model.usage import Used
 from runner.report.network import busiest, without_canary
 from runner.report.network_groups import groups_in
 from runner.run.groups import shipped_groups
@@ -32,6 +33,7 @@ from runner.run.host import Host
 from runner.store.runs import RunPaths
 from runner.store.secret_sources import load_secrets
 
+NOTHING_USED = Used()
 MOST_DENIALS = 200
 """Rows in a result document; `egress.jsonl` has all."""
 
@@ -49,8 +51,11 @@ class Route:
     notices: tuple[str, ...] = ()
 
 
-def decide_route(network: Network, image: ImageRef, host: Host) -> Route:
-    """What `network` means for a sandbox of that image. Every group in it is known. Raises `ImageError`."""
+def decide_route(network: Network, image: ImageRef, host: Host, trust: ssl.SSLContext | None = None) -> Route:
+    """What `network` means for a sandbox of that image. Every group in it is known. Raises `ImageError`.
+
+    `trust` is whom the gateway trusts where it injects; the default is what the settings say.
+    """
     groups = shipped_groups()
     wanted = registry_groups(network)
     found = dict(host.engine.registries(image)) if wanted else {}
@@ -61,7 +66,7 @@ def decide_route(network: Network, image: ImageRef, host: Host) -> Route:
     return Route(
         rules=rules.model_copy(update={"allow": (*rules.allow, *ports)}),
         injections=injections,
-        tls=trusted(host.settings.extra_ca) if injections else None,
+        tls=trust or trusted(host.settings.extra_ca) if injections else None,
         private=compile_private(network.private),
         upload_limit=network.upload_limit,
         notices=tuple(
@@ -100,9 +105,13 @@ def registry_groups(network: Network) -> frozenset[str]:
 
 @contextmanager
 def open_network(
-    route: Route, paths: RunPaths, outside: Outside | None = None, limits: Limits | None = None
+    route: Route,
+    paths: RunPaths,
+    outside: Outside | None = None,
+    limits: Limits | None = None,
+    before: Used = NOTHING_USED,
 ) -> Iterator[Gateway]:
-    """The gateway of one run, open as long as the scope lasts; it holds the budget of `limits`."""
+    """The gateway of one run, open as long as the scope lasts; it holds the budget of `limits`, less what was used."""
     order = GatewayOrder(
         rules=route.rules,
         private=route.private,
@@ -112,6 +121,7 @@ def open_network(
         outside=outside or Outside(),
         injections=route.injections,
         budget=budget_of(limits) if limits and route.injections else Budget(),
+        before=before,
         tls=route.tls,
     )
     with open_gateway(order) as gateway:

@@ -13,7 +13,7 @@ from runner.plan import plan_sandbox
 from runner.report.health import Finding, Level
 from runner.run.host import Host, agent_identity
 from runner.run.network import decide_route, open_network
-from runner.run.places import places_of
+from runner.run.places import places_of, ready_programs
 from runner.run.start import await_report, open_box
 from runner.sandbox.control import listen
 from runner.sandbox.etc_files import sandbox_etc
@@ -78,6 +78,7 @@ def prove_network(host: Host) -> tuple[SandboxSpec, Proof]:
     with throw_away(host) as paths:
         request = request_of(paths, host)
         spec = plan_sandbox(request)
+        ready_programs(host.settings)
         for folder in (paths.workspace, paths.control, paths.etc):
             make_folder(folder, 0o755)
         for name, text in sandbox_etc(request.identity).items():
@@ -111,5 +112,5 @@ def request_of(paths: RunPaths, host: Host) -> Request:
         command=Command(argv=("true",)),
         image=ImageSettings(ref=image.ref, environment=tuple(image.environment), volumes=image.volumes),
         identity=agent_identity(host.user, host.user),
-        places=places_of(host.settings.state_dir, paths),
+        places=places_of(host.settings, paths),
     )

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from runner import repo, sandbox
 from runner.model.request import Places
+from runner.model.settings import Settings
 from runner.model.spec import Mount
 from runner.repo.source import Source
 from runner.run.host import Host
+from runner.run.programs import are_lent, lend, lent_place
 from runner.store.mount_sources import check_mount_source
 from runner.store.policy_files import LoadedPolicy
 from runner.store.runs import RunPaths
@@ -27,7 +29,7 @@ def resolve_mounts(loaded: LoadedPolicy, source: Source, host: Host) -> tuple[Mo
                     state_dir=state,
                     source_git_dir=source.common_dir,
                     engine_socket=engine_socket(host.settings.engine),
-                    policy_files=(*loaded.files, *([host.trust.parent] if host.trust else [])),
+                    policy_files=(*loaded.files, *host.ceilings, *([host.trust.parent] if host.trust else [])),
                 )
             ),
             target=mount.target,
@@ -50,21 +52,41 @@ def engine_socket(address: str) -> Path | None:
     return Path(address.removeprefix("unix://")) if address.startswith("unix://") else None
 
 
-def places_of(state: Path, paths: RunPaths) -> Places:
+def places_of(settings: Settings, paths: RunPaths) -> Places:
     """The run's paths as its containers' mounts need them."""
+    shim, collector = programs(settings)
     return Places(
-        state=str(state),
+        state=str(settings.state_dir),
         workspace=str(paths.workspace),
         control=str(paths.control),
         etc=str(paths.etc),
         collector_in=str(paths.collector_in),
         collector_out=str(paths.collector_out),
-        shim=str(shim_file()),
-        shim_network=str(shim_file().with_name("shim_network.py")),
-        collector=str(collector_folder()),
+        shim=str(shim),
+        shim_network=str(shim.with_name("shim_network.py")),
+        collector=str(collector),
         task=str(paths.given),
         agent=str(paths.agent),
     )
+
+
+def programs(settings: Settings) -> tuple[Path, Path]:
+    """The shim, its other half beside it, and the collector: where the engine can mount them from."""
+    shim, collector = shim_file(), collector_folder()
+    if not are_lent(settings):
+        return shim, collector
+    lent = lent_place(_programs(), settings)
+    return lent / shim.name, lent / collector.name
+
+
+def ready_programs(settings: Settings) -> None:
+    """See to it that they are there. Raises `StoreError`."""
+    if are_lent(settings):
+        lend(_programs(), settings)
+
+
+def _programs() -> tuple[Path, ...]:
+    return shim_file(), shim_file().with_name("shim_network.py"), collector_folder()
 
 
 def shim_file() -> Path:

@@ -6,11 +6,10 @@ Nothing here has an effect that outlives it, but one: the shipped image is built
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from importlib import import_module
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,27 +20,29 @@ from runner.model.policy import Policy
 from runner.model.quantities import format_size
 from runner.model.request import Command, ImageSettings, Machine, Request
 from runner.model.secret_names import is_secret_name
+from runner.model.settings import Settings
 from runner.model.spec import ImageRef, Mount
 from runner.model.task import Task
 from runner.plan import check_machine
 from runner.redact import MIN_LENGTH
-from runner.repo.clone import clone_source
 from runner.repo.source import Source, inspect_source
 from runner.repo.urls import is_url
-from runner.run.context import find_beside, find_context, mounts_for, refuse_collisions
+from runner.run.bounding import find_own
+from runner.run.context import bare_clone, find_beside, find_context, mounts_for, refuse_collisions
 from runner.run.decision import Decision, decide, refuse_unreadable
 from runner.run.host import Host, agent_identity
 from runner.run.model_api import require_key
 from runner.run.places import places_of, resolve_mounts
 from runner.run.repo_image import choose_image, planned_name
-from runner.sandbox.engine import EngineFacts
-from runner.settings import git_environment
+from runner.sandbox.engine import EngineFacts, ImageFacts
 from runner.store.policy_files import LoadedPolicy
 from runner.store.run_id import new_run_id
 from runner.store.runs import RunPaths, run_paths
 from runner.store.secret_sources import load_secrets
 
 if TYPE_CHECKING:
+    import ssl
+
     from runner.run.network import Route
 
 BASE_IMAGE = "paddock/base"
@@ -74,6 +75,8 @@ class Prepared:
     route: Route | None = None
     """The way out; `None` where the policy has none."""
     notices: tuple[str, ...] = ()
+    engine: dict[str, str] = field(default_factory=dict)
+    """Versions of the engine and its parts."""
 
     @property
     def policy(self) -> Policy:
@@ -85,22 +88,22 @@ def prepare(task: Task, host: Host) -> Prepared:
     """Decide everything about `task`. Raises `RefusedError` or `EngineError`; then nothing has been started."""
     decision = decide(task, host)
     require_key(decision.agent, decision.api, task, host)
-    loaded = decision.loaded
-    with ThreadPoolExecutor(max_workers=1) as beside:
+    with ThreadPoolExecutor(max_workers=2) as beside:
         facts = beside.submit(host.engine.facts)
         source = find_source(task, host)
+        decision = with_own_policy(decision, source, host)
+        task, loaded = decision.task, decision.loaded
+        based = beside.submit(base_image, facts, loaded.policy, host)
         beside_it = find_beside(task, host)
-        if loaded.policy.network.mode != "none":
-            import_module("runner.run.network")  # while the engine answers: it brings asyncio along
-    refuse_collisions(task, loaded.policy)
-    context = find_context(task, source, host)
-    mounts = resolve_mounts(loaded, source, host)
-    notices = check_disk(host.settings.state_dir, loaded.policy) + unmasked(task)
-    with missing_is_refused():
-        check_machine(loaded.policy, machine_of(facts.result()))
-        base = host.engine.image("")
-        image, of_image = choose_image(task, decision.agent.image, base, source, host)
-        route = find_route(loaded.policy, image.ref, host)
+        trust = beside.submit(load_trust, loaded.policy, host)
+        refuse_collisions(task, loaded.policy)
+        context = find_context(task, source, host)
+        mounts = resolve_mounts(loaded, source, host)
+        notices = check_disk(host.settings.state_dir, loaded.policy) + unmasked(task)
+        with missing_is_refused():
+            base = based.result()
+            image, of_image = choose_image(task, decision.agent.image, base, source, host)
+            route = find_route(loaded.policy, image.ref, host, trust)
     return Prepared(
         task=task,
         command=decision.command,
@@ -117,7 +120,34 @@ def prepare(task: Task, host: Host) -> Prepared:
         reader=reader_of(decision.agent),
         route=route,
         notices=decision.notices + of_image + observing(loaded.name, task) + notices + (route.notices if route else ()),
+        engine={"engine": facts.result().version, **facts.result().components},
     )
+
+
+def base_image(facts: Future[EngineFacts], policy: Policy, host: Host) -> ImageFacts:
+    """The shipped image, built if need be, for a machine that can hold the policy."""
+    check_machine(policy, machine_of(facts.result()))
+    return host.engine.image("")
+
+
+def load_trust(policy: Policy, host: Host) -> ssl.SSLContext | None:
+    """Whom the gateway trusts, where there is one that injects: read while the engine answers, as is asyncio."""
+    if policy.network.mode == "none":
+        return None
+    from runner.run.network import trusted
+
+    return trusted(host.settings.extra_ca) if policy.network.inject else None
+
+
+def with_own_policy(decision: Decision, source: Source, host: Host) -> Decision:
+    """The decision once the repository has been looked at: its policy is found, and stays that of this commit.
+
+    Whoever goes on with the run finds the same one, whatever an agent has made of it since.
+    """
+    task = decision.task
+    own = find_own(task, source, host)
+    task = task.model_copy(update={"policy_base": task.policy_base or source.base_sha})
+    return decide(task, host, own) if own else replace(decision, task=task)
 
 
 def reader_of(agent: Agent) -> Reader | None:
@@ -138,13 +168,15 @@ def passed_secrets(task: Task, host: Host) -> dict[str, str]:
     return load_secrets(task.pass_secrets, host.settings.secrets, host.variable)
 
 
-def find_route(policy: Policy, image: ImageRef, host: Host) -> Route | None:
+def find_route(
+    policy: Policy, image: ImageRef, host: Host, trust: Future[ssl.SSLContext | None] | None = None
+) -> Route | None:
     """The way out of the sandbox, where the policy opens one. Raises `ImageError`."""
     if policy.network.mode == "none":
         return None
     from runner.run.network import decide_route  # brings asyncio along
 
-    return decide_route(policy.network, image, host)
+    return decide_route(policy.network, image, host, trust.result() if trust else None)
 
 
 def observing(policy: str, task: Task) -> tuple[str, ...]:
@@ -165,14 +197,20 @@ def missing_is_refused() -> Iterator[None]:
         raise RefusedError(error.message, hint=error.hint) from error
 
 
-def plan_request(task: Task, host: Host) -> Request:
-    """What a run would be decided on, found out without an engine and without a network: nothing is started."""
+def plan_request(task: Task, host: Host, tell: Callable[[str], None] = lambda _: None) -> Request:
+    """What a run would be decided on, found out without an engine and without a network: nothing is started.
+
+    `tell` hears what bounds the policy.
+    """
     decision = decide(task, host)
     if is_url(task.repo):
         raise UsageError(
             "`paddock plan` fetches nothing, so it needs a path.", hint="Clone the URL and plan with the clone."
         )
     source = find_source(task, host)
+    decision = with_own_policy(decision, source, host)
+    for notice in decision.loaded.notices:
+        tell(notice)
     refuse_collisions(task, decision.loaded.policy)
     find_context(task, source, host)
     prepared = Prepared(
@@ -189,7 +227,7 @@ def plan_request(task: Task, host: Host) -> Request:
     )
     state = host.settings.state_dir
     run = new_run_id(prepared.slug, host.clock.now().date(), lambda _: 0)
-    return request_of(prepared, state, run_paths(state, run))
+    return request_of(prepared, host.settings, run_paths(state, run))
 
 
 def named_image(name: str) -> str:
@@ -212,7 +250,7 @@ def find_source(task: Task, host: Host) -> Source:
     """The repository, a URL cloned or fetched first. Raises `RepositoryError`."""
     place = task.repo
     if is_url(place):
-        place = str(clone_source(place, host.settings.state_dir, environment=git_environment()))
+        place = str(bare_clone(place, host))
     source = inspect_source(place, task.base, effective_uid=host.user.uid)
     for path in (source.path, source.common_dir):
         refuse_unreadable("The repository", str(path))
@@ -242,10 +280,11 @@ def machine_of(facts: EngineFacts) -> Machine:
         seccomp=facts.seccomp,
         rootless=facts.rootless,
         cgroup_version=facts.cgroup_version,
+        product=facts.product,
     )
 
 
-def request_of(prepared: Prepared, state: Path, paths: RunPaths) -> Request:
+def request_of(prepared: Prepared, settings: Settings, paths: RunPaths) -> Request:
     """What the plan decides on."""
     task = prepared.task
     return Request(
@@ -254,7 +293,7 @@ def request_of(prepared: Prepared, state: Path, paths: RunPaths) -> Request:
         command=prepared.command,
         image=prepared.image,
         identity=prepared.identity,
-        places=places_of(state, paths),
+        places=places_of(settings, paths),
         mounts=(*prepared.mounts, *mounts_for(prepared.task, paths)),
         environment=dict(task.environment),
         secret_names=tuple(sorted(prepared.secrets)),

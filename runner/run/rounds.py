@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.errors import PaddockError, RefusedError, StoreError, UsageError
@@ -14,11 +14,12 @@ from runner.model.task import Remaining, Task
 from runner.model.template import render
 from runner.report.answers import findings
 from runner.report.cells import readable
+from runner.run.chain import Chain
 from runner.run.decision import decide
 from runner.run.execute import run_task
 from runner.run.host import Host
 from runner.run.model_api import require_key
-from runner.store.runs import read_result, run_paths, write_result
+from runner.store.runs import RunPaths, read_result, run_paths, write_result
 from runner.store.templates import find_template
 
 FENCE = "````"
@@ -58,6 +59,8 @@ class Work:
             with suppress(OSError, ValueError):  # whoever watched has gone; the work goes on
                 self.host.tell(Notice(text=self._words(task, why)))
         result = run_task(task, self.host)
+        if result.id and not self.task.policy_base:
+            self.task = self.task.model_copy(update={"policy_base": policy_base_of(result, self.host)})
         self.rounds.append(
             Round(
                 id=result.id,
@@ -84,17 +87,44 @@ class Work:
         return self.task.name or self.task.title or self.task.prompt
 
 
+def policy_base_of(result: RunResult, host: Host) -> str:
+    """The commit whose policy a run was under, which holds for all that goes on with it."""
+    with suppress(OSError, ValueError):
+        task = Task.model_validate_json(run_paths(host.settings.state_dir, result.id).task.read_bytes())
+        return task.policy_base or result.base
+    return result.base
+
+
 def run_rounds(task: Task, loop: Loop, host: Host) -> RunResult:
     """Carry out a task, and go round while the check fails or the review finds something, and limits are left.
 
     The result is that of the last run of the agent itself; it lists the rounds. Raises as `run_task` does, when
     nothing was started; what keeps a later round from its start is a notice, since there is work by then.
     """
-    work = Work(task=task, loop=loop, host=host)
+    chain = Chain()
+    work = Work(task=task, loop=loop, host=chained(host, chain))
     if loop.review:
         foresee_review(work)
-    result = work.carry_out(task, "task")
-    for _ in range(1, loop.max_rounds):
+    try:
+        return go_round(work)
+    finally:
+        chain.close()
+
+
+def chained(host: Host, chain: Chain) -> Host:
+    """The same host; each run is a link of the chain before anybody hears of it."""
+
+    def opened(paths: RunPaths) -> None:
+        chain.opened(paths)
+        host.opened(paths)
+
+    return replace(host, opened=opened)
+
+
+def go_round(work: Work) -> RunResult:
+    """The runs of one piece of work, and the result of the last one of the agent itself."""
+    result = work.carry_out(work.task, "task")
+    for _ in range(1, work.loop.max_rounds):
         following = one_more(work, result)
         if following is None:
             break
@@ -102,7 +132,7 @@ def run_rounds(task: Task, loop: Loop, host: Host) -> RunResult:
     if (len(work.rounds) > 1 or work.notices) and result.id:
         rounds = tuple(work.rounds) if len(work.rounds) > 1 else ()
         result = result.model_copy(update={"rounds": rounds, "notices": (*result.notices, *work.notices)})
-        write_result(run_paths(host.settings.state_dir, result.id), result)
+        write_result(run_paths(work.host.settings.state_dir, result.id), result)
     return result
 
 
@@ -247,4 +277,10 @@ def task_to_continue(run_id: str, words: str, host: Host) -> Task:
             hint=f"Look at `paddock show {run_id}`, and run the task anew.",
         )
     kept = {name: value for name, value in task.environment.items() if value != "[secret]"}
-    return continuation(task, result, words).model_copy(update={"environment": kept, "remaining": None})
+    kept_as_it_was = {
+        "environment": kept,
+        "remaining": None,
+        "policy_base": task.policy_base or result.base,
+        "batch": "",
+    }
+    return continuation(task, result, words).model_copy(update=kept_as_it_was)

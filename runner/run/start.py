@@ -12,6 +12,7 @@ from runner.model.spec import SandboxSpec
 from runner.sandbox.control import Handshake, listen
 from runner.sandbox.engine import Box, Engine, Exit, Output
 from runner.sandbox.proof import parse_proof, shortfalls
+from runner.sandbox.same_places import HINT, elsewhere
 
 REPORT_SECONDS = 60.0
 POLL_SECONDS = 0.2
@@ -66,8 +67,14 @@ def close_quietly(box: Box) -> None:
 
 def _prove(spec: SandboxSpec, box: Box, handshake: Handshake, clock: Clock) -> None:
     proof = parse_proof(await_report(spec, box, handshake, clock))
+    if spec.runtime == "runsc":
+        from runner.sandbox.gvisor import completed  # few engines have it
+
+        proof = completed(proof, box.processes())
     if proof.network is not None and proof.network.fault:
         raise EngineError(f"The network inside the sandbox is not up: {proof.network.fault}")
+    if found := elsewhere(spec, proof):
+        raise UnenforceableError("\n  ".join(found), hint=HINT)
     if found := shortfalls(spec, proof):
         raise UnenforceableError("The kernel does not hold what the policy says:\n  " + "\n  ".join(found))
 

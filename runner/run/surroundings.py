@@ -9,7 +9,9 @@ from runner.plan import workspace_fits
 from runner.repo.workspace import Workspace, prepare_workspace
 from runner.run.attempt import Attempt
 from runner.run.context import copy_context, open_beside
+from runner.run.footprint import remember_lent
 from runner.run.given import write_given
+from runner.run.places import ready_programs
 from runner.run.recovery_record import write_recovery
 from runner.sandbox.etc_files import sandbox_etc
 from runner.settings import git_environment
@@ -32,11 +34,13 @@ def open_workspace(attempt: Attempt) -> Workspace | None:
         workspace_fits(size.bytes, size.entries, prepared.policy.limits)
         for notice in workspace.notices:
             attempt.journal.notice(notice)
+        ready_programs(attempt.host.settings)
         for folder in (paths.control, paths.etc):
             make_folder(folder, 0o755)
         for name, text in sandbox_etc(prepared.identity).items():
             write_whole(paths.etc / name, text, mode=0o644)
         open_caches(attempt)
+        remember_lent(attempt.spec, paths, prepared.policy.limits)
     write_recovery(attempt, workspace)
     return workspace
 

@@ -6,7 +6,6 @@ does not answer is asked again, and if the watchdog itself ends before the agent
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,23 +17,18 @@ from runner.errors import PaddockError
 from runner.model.events import Event, Stopping
 from runner.model.policy import Limits
 from runner.model.result import Outcome
+from runner.plan import OUT_OF_TIME
 from runner.run.agent_log import AgentLog
 from runner.run.cancellation import Cancellation
-from runner.sandbox.engine import Box, Usage
+from runner.run.disk_watch import LOOK_EVERY, DiskWatch, Measure
+from runner.sandbox.engine import Box, Exit, Usage
 from runner.store.tree import TreeSize
 
 TICK = 0.1
 SAMPLE_EVERY = 0.3
-MEASURE_EVERY = 1.0
-MEASURE_SHARE = 4
-"""A walk through the workspace that took t seconds is not repeated before `MEASURE_SHARE` x t have passed."""
-MOST_FAILED_LOOKS = 15
-"""So many walks in a row may fail; then the disk limit is not held any more, and the agent is stopped."""
 KILL_AGAIN = 1.0
 KILL_SECONDS = 30.0
 """How long a killed container may take to end before it counts as lost."""
-LEAST_FREE = 128 * 1024 * 1024
-"""Free bytes on the host's disk below which an agent is stopped, whoever filled it."""
 PATIENT = frozenset({Outcome.CANCELLED, Outcome.TIMED_OUT, Outcome.IDLE, Outcome.BUDGET_EXCEEDED})
 """What is ended politely first. A flood of output or of data gets no grace: it would go on."""
 
@@ -58,9 +52,9 @@ class Peaks:
             if now is not None:
                 setattr(self, name, now if seen is None else max(seen, now))
 
-    def add_size(self, size: TreeSize, written: int) -> None:
+    def add_size(self, size: TreeSize) -> None:
         """Keep the higher of each number."""
-        self.disk = max(self.disk, size.bytes + written)
+        self.disk = max(self.disk, size.bytes)
         self.files = max(self.files, size.entries)
 
 
@@ -73,16 +67,19 @@ class Watched:
     log: AgentLog
     clock: Clock
     cancellation: Cancellation
-    measure: Callable[[], TreeSize]
-    """Size of the workspace; called from the watchdog thread."""
-    disk: Path
-    """A folder on the disk that the workspace is on."""
-    writable_root: bool
+    measure: Measure
+    """Called from the watchdog thread."""
+    folders: tuple[Path, ...]
+    """One folder on each disk that the agent can write to, the workspace's first."""
     tell: Callable[[Event], None]
     network_fault: Callable[[], str] = str
     """Why the run has lost its network, in a sentence; empty while it has not."""
     over_budget: Callable[[], str] = str
     """Which budget is used up; empty while none is."""
+    started: float | None = None
+    """When the agent began, on the monotonic clock; `None`: now."""
+    silent: float = 0.0
+    """For how many seconds it has been silent already."""
     pulse: Callable[[float], None] = lambda _: None
     """Called now and then with the seconds since the start."""
 
@@ -93,28 +90,30 @@ class Watchdog:
     def __init__(self, watched: Watched) -> None:
         self.watched = watched
         self.clock = watched.clock
-        self.started = self.last_heard = self.clock.monotonic()
+        now = self.clock.monotonic()
+        self.started = now if watched.started is None else watched.started
+        self.last_heard = now - watched.silent
         self.over = threading.Event()
         self.reason: Outcome | None = None
         self.failure = ""
         """Why the agent was stopped for a failure of ours."""
         self.killed_at: float | None = None
         self.peaks = Peaks()
-        self._next_measure = self.started
-        self._failed_looks = 0
+        self.disk = DiskWatch(watched.box, watched.limits, watched.clock, watched.measure, watched.folders)
         self._told: set[str] = set()
 
-    def heard(self) -> None:
-        """The agent printed something."""
-        now = self.clock.monotonic()
-        self.peaks.silence = max(self.peaks.silence, now - self.last_heard)
-        self.last_heard = now
+    def heard(self, age: float = 0.0) -> None:
+        """The agent printed something, so many seconds ago."""
+        at = self.clock.monotonic() - age
+        self.peaks.silence = max(self.peaks.silence, at - self.last_heard)
+        self.last_heard = max(self.last_heard, at)
 
     def run(self) -> None:
         """Look at every limit until the container is over; stop it when one is reached."""
         try:
-            while self.reason is None and not self.over.wait(TICK):
-                self._measure_when_due()
+            while self.reason is None and not self.over.wait(LOOK_EVERY):
+                self.disk.tick()
+                self.peaks.add_size(self.disk.peak)
                 self.reason = self._breach()
             if self.reason is not None:
                 self._ask_to_end(self.reason)
@@ -136,31 +135,22 @@ class Watchdog:
             if self.over.wait(SAMPLE_EVERY):
                 return
 
-    def look_at_disk(self) -> bool:
-        """Measure the workspace, and the writable layer where there is one; whether it could be done."""
-        try:
-            written = self.watched.box.written() if self.watched.writable_root else 0
-            self.peaks.add_size(self.watched.measure(), written)
-        except (PaddockError, OSError):
-            return False
-        return True
+    def look_at_disk(self) -> None:
+        """Measure once more, when the container is over."""
+        self.disk.look()
+        self.peaks.add_size(self.disk.peak)
 
-    def breach_after_the_end(self) -> Outcome | None:
-        """A limit that the agent passed after the last look, and then ended."""
+    def breach_after_the_end(self, ended: Exit | None, seconds: float) -> Outcome | None:
+        """A limit that the agent passed when nobody looked, and then ended; after so many seconds of work."""
         if self.watched.log.exceeded:
             return Outcome.OUTPUT_EXCEEDED
         if self.watched.over_budget():
             return Outcome.BUDGET_EXCEEDED
-        return Outcome.DISK_EXCEEDED if self._too_big() else None
-
-    def _measure_when_due(self) -> None:
-        before = self.clock.monotonic()
-        if before < self._next_measure:
-            return
-        self._failed_looks = 0 if self.look_at_disk() else self._failed_looks + 1
-        cost = self.clock.monotonic() - before
-        pause = TICK if self._failed_looks else max(MEASURE_EVERY, MEASURE_SHARE * cost)
-        self._next_measure = before + cost + pause
+        if self.disk.over:
+            return Outcome.DISK_EXCEEDED
+        # The agent itself may end with that code, but not so late.
+        by_itself = ended is not None and ended.code == OUT_OF_TIME and seconds >= self.watched.limits.wall_clock
+        return Outcome.TIMED_OUT if by_itself else None
 
     def _breach(self) -> Outcome | None:
         now, limits = self.clock.monotonic(), self.watched.limits
@@ -168,7 +158,7 @@ class Watchdog:
         breaches = (
             (Outcome.CANCELLED, self.watched.cancellation.requested),
             (Outcome.OUTPUT_EXCEEDED, self.watched.log.exceeded),
-            (Outcome.DISK_EXCEEDED, self._too_big() or self._disk_is_full()),
+            (Outcome.DISK_EXCEEDED, self.disk.over or self._disk_is_full()),
             (Outcome.BUDGET_EXCEEDED, bool(self.watched.over_budget())),
             (Outcome.TIMED_OUT, now - self.started >= limits.wall_clock),
             (Outcome.IDLE, silence >= limits.idle),
@@ -177,7 +167,7 @@ class Watchdog:
         return next((outcome for outcome, reached in breaches if reached), None)
 
     def _is_blind(self) -> bool:
-        if self._failed_looks <= MOST_FAILED_LOOKS:
+        if not self.disk.blind:
             return False
         self.failure = "the workspace could not be measured any more, so its disk limit was not held"
         return True
@@ -186,12 +176,8 @@ class Watchdog:
         self.failure = self.failure or self.watched.network_fault()
         return bool(self.failure)
 
-    def _too_big(self) -> bool:
-        limits = self.watched.limits
-        return self.peaks.disk > limits.disk or self.peaks.files > limits.files
-
     def _disk_is_full(self) -> bool:
-        if shutil.disk_usage(self.watched.disk).free >= LEAST_FREE:
+        if not self.disk.full:
             return False
         self.failure = "the host's disk is nearly full"
         return True
@@ -220,6 +206,7 @@ class Watchdog:
         """An engine that does not answer here is asked again, or reported by the wait for the end."""
         with suppress(PaddockError):
             self.watched.box.signal(signal)
+        self.disk.go_on()  # what stands still does not die
         if signal not in self._told:
             self._told.add(signal)
             with suppress(PaddockError, OSError):

@@ -53,7 +53,7 @@ def _host_config(spec: SandboxSpec) -> Json:
         "SecurityOpt": ["no-new-privileges:true"],
         "Devices": [],
         "ReadonlyRootfs": not spec.writable_root,
-        "Init": True,
+        "Init": spec.init,
         "Runtime": spec.runtime,
         "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
         "AutoRemove": False,

@@ -18,31 +18,46 @@ import docker
 import docker.errors
 import requests.exceptions
 
-from runner.errors import ContainerGoneError, EngineError, UnenforceableError
+from runner.errors import ContainerGoneError, EngineError, RefusedError, UnenforceableError
 from runner.model.offer import Offer
+from runner.model.settings import engine_fault
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, SandboxSpec
 from runner.sandbox.docker_args import create_request, differences
+from runner.sandbox.docker_ends import exit_of
 from runner.sandbox.docker_errors import translated
 from runner.sandbox.docker_exec import DockerInside, start_exec
+from runner.sandbox.docker_facts import facts_of, usage_of
 from runner.sandbox.docker_streams import frames, hang_up, read_some
-from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Usage
+from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Times, Usage
+from runner.sandbox.host_processes import processes_beside
 from runner.sandbox.images import ImageStore
+from runner.sandbox.same_places import as_the_engine_sees, mapped
+from runner.sandbox.unseen import same_files
 
 API_TIMEOUT = 60
-_LIMIT_FLAGS = {"memory": "MemoryLimit", "swap": "SwapLimit", "cpus": "CPUCfsQuota", "pids": "PidsLimit"}
 
 
 class DockerEngine:
     """An `Engine` at `address` (`unix:///var/run/docker.sock`); nothing is opened before the first call."""
 
-    def __init__(self, address: str, *, state_dir: Path, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        state_dir: Path,
+        progress: Callable[[str], None],
+        path_map: Mapping[str, str] | None = None,
+    ) -> None:
         self._address = address
+        self._path_map = path_map or {}
         self._state_dir = state_dir
         self._progress = progress
 
     @cached_property
     def client(self) -> docker.APIClient:
-        """The SDK's client, with the newest API that both sides speak."""
+        """The SDK's client, with the newest API that both sides speak. Raises `RefusedError` for another machine's."""
+        if fault := engine_fault(self._address):
+            raise RefusedError(f"{fault.removesuffix('.')}.")
         with translated("be reached", self._address):
             client = docker.APIClient(base_url=self._address, version="auto", timeout=API_TIMEOUT)
         # requests would look at proxy variables and ~/.netrc for every call; the engine is asked without them.
@@ -59,7 +74,7 @@ class DockerEngine:
         client = self.client
         with translated("describe itself"):
             info, version = client.info(), client.version()
-        return _facts(info, version)
+        return facts_of(info, version)
 
     def image(self, name: str) -> ImageFacts:
         """See `Engine.image`."""
@@ -90,8 +105,8 @@ class DockerEngine:
 
     def create(self, spec: SandboxSpec, secrets: Mapping[str, str]) -> DockerBox:
         """See `Engine.create`."""
-        request = create_request(spec, secrets)
-        with translated("create the container"):
+        request = create_request(as_the_engine_sees(spec, self._path_map), secrets)
+        with translated("create the container"), same_files(spec):
             answer = self.client.create_container_from_config(request, spec.name)
         box = DockerBox(self.client, answer["Id"], request)
         if answer.get("Warnings"):
@@ -108,7 +123,10 @@ class DockerEngine:
 
     def find(self, *, run: str = "", state: str = "") -> list[Found]:
         """See `Engine.find`."""
-        labels = [f"{RUN_LABEL}={run}" if run else RUN_LABEL, *([f"{STATE_LABEL}={state}"] if state else [])]
+        labels = [
+            f"{RUN_LABEL}={run}" if run else RUN_LABEL,
+            *([f"{STATE_LABEL}={mapped(state, self._path_map)}"] if state else []),
+        ]
         with translated("list its containers"):
             rows = self.client.containers(all=True, filters={"label": labels})
         return [
@@ -130,6 +148,7 @@ class DockerBox:
         self._client = client
         self._request = request
         self._stream: Any = None
+        self._pid: int | None = None
         self.id = container
 
     def differences(self) -> list[str]:
@@ -146,6 +165,29 @@ class DockerBox:
         # A silent agent is not a broken connection: the idle limit is the watchdog's.
         self._stream._sock.settimeout(None)
         return _attached(self._stream)
+
+    def replay(self) -> Iterator[Output]:
+        """See `Box.replay`."""
+        from runner.sandbox.docker_logs import open_kept  # only where a Paddock died
+
+        if self._stream is not None:
+            hang_up(self._stream)
+        with translated("read the container's output"):
+            self._stream = kept = open_kept(self._client, self.id)
+        return kept.pieces()
+
+    def times(self) -> Times:
+        """See `Box.times`."""
+        from runner.sandbox.docker_logs import times_of
+
+        with translated("inspect the container"):
+            return times_of(self._client, self.id)
+
+    def variables(self) -> dict[str, str]:
+        """See `Box.variables`."""
+        with translated("inspect the container"):
+            entries = self._client.inspect_container(self.id)["Config"]["Env"] or []
+        return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
 
     def start(self) -> None:
         """See `Box.start`."""
@@ -171,8 +213,8 @@ class DockerBox:
                 if not _timed_out(error):
                     raise
                 return None
-            state = self._client.inspect_container(self.id)["State"]
-        return Exit(code=state["ExitCode"], out_of_memory=bool(state.get("OOMKilled")), error=state.get("Error") or "")
+            self._pid = 0  # there are no processes any more
+            return exit_of(self._client, self.id)
 
     def usage(self) -> Usage | None:
         """See `Box.usage`."""
@@ -180,13 +222,30 @@ class DockerBox:
             stats = self._client.stats(self.id, stream=False, one_shot=True)
         except (docker.errors.DockerException, requests.exceptions.RequestException):
             return None
-        return _usage(stats)
+        return usage_of(stats)
 
     def written(self) -> int:
         """See `Box.written`."""
         with translated("measure the container"):
             rows = self._client.containers(all=True, size=True, filters={"id": self.id})
         return int(rows[0].get("SizeRw") or 0) if rows else 0
+
+    def processes(self) -> list[int]:
+        """See `Box.processes`."""
+        if self._pid is None:
+            with translated("inspect the container"):
+                self._pid = int(self._client.inspect_container(self.id)["State"].get("Pid") or 0) or None
+        return processes_beside(self._pid or 0, self.id)
+
+    def pause(self) -> None:
+        """See `Box.pause`."""
+        with translated("pause the container"):
+            self._client.pause(self.id)
+
+    def unpause(self) -> None:
+        """See `Box.unpause`."""
+        with translated("let the container go on"):
+            self._client.unpause(self.id)
 
     def exec(self, argv: Sequence[str], environment: Mapping[str, str], *, terminal: bool = False) -> DockerInside:
         """See `Box.exec`."""
@@ -230,38 +289,3 @@ def _timed_out(error: BaseException) -> bool:
 def _attached(stream: Any) -> Iterator[Output]:
     yield from frames(partial(read_some, stream))
     hang_up(stream)
-
-
-def _facts(info: dict[str, Any], version: dict[str, Any]) -> EngineFacts:
-    return EngineFacts(
-        version=version.get("Version", ""),
-        api_version=version.get("ApiVersion", ""),
-        cpus=int(info.get("NCPU") or 0),
-        memory=int(info.get("MemTotal") or 0),
-        storage_driver=info.get("Driver", ""),
-        root_dir=info.get("DockerRootDir", ""),
-        cgroup_version=str(info.get("CgroupVersion") or "1"),
-        runtimes=tuple(sorted(info.get("Runtimes") or {})),
-        default_runtime=info.get("DefaultRuntime", ""),
-        security=tuple(info.get("SecurityOptions") or ()),
-        missing_limits=tuple(name for name, flag in _LIMIT_FLAGS.items() if info.get(flag) is False),
-        components={row["Name"]: row["Version"] for row in version.get("Components") or []},
-    )
-
-
-def _usage(stats: dict[str, Any]) -> Usage | None:
-    memory = stats.get("memory_stats") or {}
-    if not memory:
-        return None
-    writes = [
-        int(row["value"])
-        for row in (stats.get("blkio_stats") or {}).get("io_service_bytes_recursive") or []
-        if row.get("op", "").lower() == "write"
-    ]
-    nanoseconds = (stats.get("cpu_stats") or {}).get("cpu_usage", {}).get("total_usage")
-    return Usage(
-        memory=memory.get("max_usage") or memory.get("usage"),
-        pids=(stats.get("pids_stats") or {}).get("current"),
-        cpu_seconds=None if nanoseconds is None else nanoseconds / 1e9,
-        bytes_written=sum(writes) if writes else None,
-    )

@@ -13,6 +13,8 @@ from runner.model.spec import ImageRef, SandboxSpec
 class EngineFacts(Record):
     """What the engine says of itself and of the machine that it runs on."""
 
+    product: str = "Docker"
+    """Whose engine it is: others speak Docker's language, too."""
     version: str
     api_version: str
     cpus: int
@@ -57,6 +59,8 @@ class Exit(Record):
     """The kernel killed some process of the container for memory; also true when the first process ended with 0."""
     error: str = ""
     """The engine's own word when the container could not be started."""
+    signalled: bool = False
+    """Whether the engine sent it a signal, at whosoever's wish, before it ended with another code than 0."""
 
 
 class Usage(Record):
@@ -75,6 +79,15 @@ class Output(NamedTuple):
     stream: int
     """1 for standard output, 2 for standard error."""
     data: bytes
+    age: float = 0.0
+    """Seconds since it was printed, where it was kept in between."""
+
+
+class Times(Record):
+    """How long a container ran, up to its end or to now, in seconds; and the end of that in which it was silent."""
+
+    ran: float
+    silent: float
 
 
 class Found(Record):
@@ -122,6 +135,19 @@ class Box(Protocol):
     def attach(self) -> Iterator[Output]:
         """The output from the start on; call before `start`. Ends when the container has ended."""
 
+    def replay(self) -> Iterator[Output]:
+        """What it has printed since its start, as far as the engine keeps it, and goes on to print.
+
+        In the order of each stream. The end of a line that has not ended yet may come late. Ends as `attach` does, and
+        ends what was attached before.
+        """
+
+    def times(self) -> Times:
+        """How long it has run, and been silent. Raises `EngineError`."""
+
+    def variables(self) -> dict[str, str]:
+        """The environment that it was given, secrets too. Raises `EngineError`."""
+
     def start(self) -> None:
         """Start the first process. Raises `EngineError` when the engine cannot."""
 
@@ -136,6 +162,15 @@ class Box(Protocol):
 
     def written(self) -> int:
         """Bytes in the writable layer."""
+
+    def processes(self) -> list[int]:
+        """Its processes by this machine's numbers, the first one first; none where they cannot be seen from here."""
+
+    def pause(self) -> None:
+        """Make all of its processes stand still. Raises `EngineError` where that cannot be done."""
+
+    def unpause(self) -> None:
+        """Let them go on. Raises `EngineError`, also when they do not stand still. A SIGKILL does so too."""
 
     def exec(self, argv: Sequence[str], environment: Mapping[str, str], *, terminal: bool = False) -> Inside:
         """Start a program in a container that runs, as the same user, in the same directory, with the same privileges.

@@ -7,28 +7,21 @@ uses it, sees the host's paths of its mounts, and says what it prints and how it
 from __future__ import annotations
 
 import json
-import os
 import queue
-import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import ContainerGoneError, EngineError, ImageError
 from runner.model.offer import Offer
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, Role, SandboxSpec
-from runner.plan import CONTROL_SOCKET
-from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Usage
+from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Times, Usage
 from runner.sandbox.fake_exec import Beside, FakeInside
-from runner.sandbox.fake_facts import FACTS
+from runner.sandbox.fake_facts import FACTS, SIGNAL_NUMBERS
+from runner.sandbox.fake_output import Kept
 from runner.sandbox.fake_proof import fake_proof
-
-SIGNAL_NUMBERS = {"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGTERM": 15}
-
-
-class Killed(BaseException):
-    """Ends a program's thread when its box is killed; not an `Exception`, so that a script cannot swallow it."""
-
+from runner.sandbox.fake_shim import Killed, is_confirmed
 
 Program = Callable[["FakeBox"], int]
 """A scripted program: gets its box, returns its exit code."""
@@ -121,10 +114,12 @@ class FakeBox:
         self.received: list[str] = []
         self._engine = engine
         self._output: queue.Queue[Output | None] = queue.Queue(maxsize=64)
+        self._kept = Kept()
         self._attached = False
         self._removed = False
         self._ending: int | None = None
         self._signalled = threading.Event()
+        self._standing_still = threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._exit = Exit(code=0)
@@ -146,8 +141,9 @@ class FakeBox:
 
     def write(self, data: bytes, stream: int = 1) -> None:
         """Print."""
+        self._kept.add(Output(stream, data))
         while self._attached:
-            self._end_if_killed()
+            self.stand_or_end()
             try:
                 self._output.put(Output(stream, data), timeout=0.05)
             except queue.Full:
@@ -157,7 +153,7 @@ class FakeBox:
     def sleep(self, seconds: float) -> None:
         """Wait, or die of a signal."""
         self._signalled.wait(seconds)
-        self._end_if_killed()
+        self.stand_or_end()
         self._signalled.clear()
 
     # The contract of `Box`.
@@ -178,10 +174,27 @@ class FakeBox:
         self._attached = True
         return iter(self._output.get, None)
 
+    def replay(self) -> Iterator[Output]:
+        """See `Box.replay`. Whoever was attached is no more."""
+        self._still_there("read the output of")
+        self._attached = False
+        return self._kept.replay() if self._thread else iter(())
+
+    def times(self) -> Times:
+        """See `Box.times`."""
+        self._still_there("inspect")
+        return self._kept.times()
+
+    def variables(self) -> dict[str, str]:
+        """See `Box.variables`."""
+        self._still_there("inspect")
+        return self.environment
+
     def start(self) -> None:
         """See `Box.start`. Starting what runs already changes nothing."""
         self._still_there("start")
         if self._thread is None:
+            self._kept.begin()
             self._thread = threading.Thread(target=self._run, name=self.spec.name, daemon=True)
             self._thread.start()
 
@@ -211,6 +224,22 @@ class FakeBox:
         """See `Box.written`."""
         return 0
 
+    def processes(self) -> list[int]:
+        """See `Box.processes`. There are only threads."""
+        return []
+
+    def pause(self) -> None:
+        """See `Box.pause`. It stands still at its next call of a method."""
+        if not self.running or self._standing_still.is_set():
+            raise EngineError("Docker could not pause the container: it does not run")
+        self._standing_still.set()
+
+    def unpause(self) -> None:
+        """See `Box.unpause`."""
+        if not self._standing_still.is_set():
+            raise EngineError("Docker could not let the container go on: it is not paused")
+        self._standing_still.clear()
+
     def exec(self, argv: Sequence[str], environment: Mapping[str, str], *, terminal: bool = False) -> FakeInside:
         """See `Box.exec`."""
         if not self.running:
@@ -221,6 +250,7 @@ class FakeBox:
     def hang_up(self) -> None:
         """See `Box.hang_up`."""
         self._attached = False
+        self._kept.end()
         self._output.put(None)
 
     def close(self) -> None:
@@ -244,48 +274,26 @@ class FakeBox:
         except Killed:
             code = self._ending or 137
         finally:
-            self._exit = Exit(code=code, out_of_memory=self.memory_killed)
+            self._exit = Exit(code=code, out_of_memory=self.memory_killed, signalled=bool(code and self.received))
             self._attached = False
             self._ended.set()
+            self._kept.end()
             self._output.put(None)
 
     def _main(self) -> int:
         if self.spec.role is Role.COLLECTOR:
-            confirmed, program = self._confirmed("/paddock/in", b"ready"), self._engine.programs["collector"]
+            confirmed, program = is_confirmed(self, "/paddock/in", b"ready"), self._engine.programs["collector"]
         else:
-            confirmed = self._confirmed("/paddock/control", json.dumps(fake_proof(self.spec)).encode())
+            confirmed = is_confirmed(self, "/paddock/control", json.dumps(fake_proof(self.spec)).encode())
             program = self._engine.programs.get(self.spec.argv[0], _not_found)
         if not confirmed:
             self.write(b"paddock: no word from the host\n", 2)
             return 125
         return program(self)
 
-    def _confirmed(self, folder: str, report: bytes) -> bool:
-        """The first process's part of the handshake; true at once where there is nobody to talk to."""
-        try:
-            # Through a descriptor: a socket's address holds 108 bytes only.
-            handle = os.open(self.path(folder), os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            return True
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
-            try:
-                control.connect(f"/proc/self/fd/{handle}/{CONTROL_SOCKET}")
-                control.sendall(report + b"\n")
-                return self._received(control) == b"go\n"
-            except OSError:
-                return False
-            finally:
-                os.close(handle)
-
-    def _received(self, control: socket.socket) -> bytes:
-        control.settimeout(0.05)
-        while True:
-            self._end_if_killed()
-            try:
-                return control.recv(16)
-            except TimeoutError:
-                continue
-
-    def _end_if_killed(self) -> None:
+    def stand_or_end(self) -> None:
+        """Stand still while paused; end when killed."""
+        while self._standing_still.is_set() and self._ending is None:
+            time.sleep(0.01)
         if self._ending is not None:
             raise Killed

@@ -18,3 +18,6 @@ FACTS = EngineFacts(
     default_runtime="runc",
     security=("name=seccomp,profile=default",),
 )
+
+SIGNAL_NUMBERS = {"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGTERM": 15}
+"""The signals that a fake container knows."""

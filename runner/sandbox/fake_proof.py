@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from runner.model.spec import SandboxSpec
-from runner.sandbox.proof import NO_WAY, NXDOMAIN
+from runner.sandbox.proof import GVISOR, NO_WAY, NXDOMAIN
+from runner.sandbox.same_places import identity_of
 
 
 def fake_proof(spec: SandboxSpec) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def fake_proof(spec: SandboxSpec) -> dict[str, Any]:
             **{mount.target: [mount.mode] for mount in spec.mounts},
             **{tmpfs.target: ["rw", "nosuid", "nodev"] for tmpfs in spec.tmpfs},
         },
+        "places": {mount.target: identity for mount in spec.mounts if (identity := identity_of(mount.source))},
         "cgroup": {
             "memory": str(limits.memory),
             "swap": "0",
@@ -41,6 +43,7 @@ def fake_proof(spec: SandboxSpec) -> dict[str, Any]:
             "nofile": [limits.open_files, limits.open_files],
         },
         "network": _fake_network() if spec.network == "gateway" else None,
+        "kernel": GVISOR if spec.runtime == "runsc" else "#1 SMP",
     }
 
 

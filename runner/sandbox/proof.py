@@ -17,6 +17,8 @@ from runner.model.spec import SandboxSpec
 
 MAX_PROOF = 256 * 1024
 NXDOMAIN = 3
+GVISOR = "#1 SMP Sun Jan 10 15:06:54 PST 2016"
+"""What gVisor's kernel calls its version, whatever it really is."""
 NO_WAY = {
     "192.0.2.1": frozenset({"ENETUNREACH"}),
     "2001:db8::1": frozenset({"ENETUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"}),  # the latter without IPv6
@@ -56,10 +58,14 @@ class Proof(Record):
     interfaces: tuple[str, ...]
     routes: tuple[str, ...]
     mounts: dict[str, tuple[str, ...]]
+    places: dict[str, tuple[int, int]] = {}
+    """Device and inode of what is mounted where."""
     cgroup: Cgroup
     rlimits: dict[str, tuple[int, int]]
     network: NetworkProof | None = None
     """`None` where the shim serves no network."""
+    kernel: str = ""
+    """The version that the kernel gives itself."""
 
 
 def parse_proof(data: bytes) -> Proof:
@@ -76,6 +82,13 @@ def parse_proof(data: bytes) -> Proof:
 def shortfalls(spec: SandboxSpec, proof: Proof) -> list[str]:
     """Every point in which the kernel holds less than the spec says; empty when all is held."""
     return [text for check in _CHECKS for text in check(spec, proof)]
+
+
+def _runtime(spec: SandboxSpec, proof: Proof) -> list[str]:
+    """A name in the engine's settings can stand for anything."""
+    if (spec.runtime == "runsc") == (proof.kernel == GVISOR):
+        return []
+    return [f'the runtime is "{spec.runtime}", but the kernel inside is {proof.kernel or "unknown"}']
 
 
 def _identity(spec: SandboxSpec, proof: Proof) -> list[str]:
@@ -158,7 +171,7 @@ def _mounts(spec: SandboxSpec, proof: Proof) -> list[str]:
         for mount in spec.mounts
         if mount.mode not in proof.mounts.get(mount.target, ())
     ]
-    for tmpfs in spec.tmpfs:
+    for tmpfs in spec.tmpfs if proof.kernel != GVISOR else ():  # it shows neither option
         missing = {"nosuid", "nodev"} - set(proof.mounts.get(tmpfs.target, ()))
         found += [f"{tmpfs.target} is not mounted {' '.join(sorted(missing))}"] if missing else []
     if not spec.writable_root and "ro" not in proof.mounts.get("/", ()):
@@ -178,6 +191,7 @@ def _cpus(cgroup: Cgroup) -> float | None:
 
 
 _CHECKS: tuple[Callable[[SandboxSpec, Proof], list[str]], ...] = (
+    _runtime,
     _identity,
     _privileges,
     _interfaces,

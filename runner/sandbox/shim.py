@@ -3,9 +3,10 @@
 One file, standard library only, mounted read-only into every image. Before anything of the agent
 runs, it reads its own limits, capabilities and network from the kernel and sends them to the host
 over a Unix socket; the host answers `go` only when all is as the spec says. It then starts the
-agent as its child, passes signals on, and ends with the agent's exit code. Started as
+agent as its child, passes signals on, and ends with the agent's exit code; at the deadline it ends everything,
+whether or not anybody on the host still looks. Started, as the sandbox's process 1, as
 
-    python3 -I -S shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] -- COMMAND [ARGS...]
+    python3 -I -S shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] [--deadline SECONDS] -- COMMAND [ARGS...]
 
 and, for what the host starts beside the agent, under the same filter as the agent, as
 
@@ -30,16 +31,27 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 TYPE_CHECKING = False  # as in typing, whose import costs milliseconds
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from typing import Any
 
+OUT_OF_TIME = 124
+"""The deadline has passed, as timeout(1) says it."""
 NOT_CONFIRMED = 125
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 HANDSHAKE_SECONDS = 60
+POLITE_SECONDS = 5.0
+"""What a deadline gives the agent to end in its own way."""
+FOR_EVER = float("inf")
+MOST_WAIT = 86_400.0
+"""One wait of the kernel's; it takes no infinity."""
+USAGE = "shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] [--deadline SECONDS] -- COMMAND [ARGS...]"
+PR_SET_DUMPABLE = 4
 IO_URING_SETUP = 425
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
@@ -55,6 +67,13 @@ FAMILIES = (1, 2, 10, 16)
 I386 = 0x40000003
 SOCKET = ((0xC000003E, 41), (I386, 359), (0xC00000B7, 198), (0x40000028, 281), (0xC00000F3, 198))
 """Architecture and number of socket(2): x86-64, i386, ARM 64 and 32, RISC-V."""
+SECOND_ARGUMENT = 24
+FALLOCATE = ((0xC000003E, 285), (I386, 324), (0xC00000B7, 47), (0x40000028, 352), (0xC00000F3, 47))
+KEEPS_OR_GIVES_BACK = (0x03, 0x08)
+"""FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE, and FALLOC_FL_COLLAPSE_RANGE."""
+IOCTL = ((0xC000003E, 16), (I386, 54), (0xC00000B7, 29), (0x40000028, 54), (0xC00000F3, 29))
+RESERVES = (0x40305828, 0x4030582A, 0x40305839, 0x402C5828, 0x402C582A, 0x402C5839, 0x4030580A, 0x40305824, 0x401C5820)
+"""FS_IOC_RESVSP, _RESVSP64, _ZERO_RANGE and these for 32 bits, XFS_IOC_ALLOCSP, _ALLOCSP64, FS_IOC_FSSETXATTR."""
 I386_SOCKETCALL = 102
 """Its arguments lie in memory, where no filter sees them."""
 
@@ -103,17 +122,29 @@ def mounts() -> dict[str, list[str]]:
     return found
 
 
+def places(points: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Mount point -> device and inode of what is mounted there: on one kernel, the same as outside."""
+    found = {}
+    for point in points:
+        with contextlib.suppress(OSError):
+            stat = os.stat(point)  # noqa: PTH116
+            found[point] = stat.st_dev, stat.st_ino
+    return found
+
+
 def proof() -> dict[str, object]:
     """What the kernel holds this process to; what the network's self-test says is added by whoever has one."""
     lines = (read("/proc/self/status") or "").splitlines()
     status = {key: value for key, _, value in (line.partition(":\t") for line in lines)}
     wanted = ("Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
     cgroup = "/sys/fs/cgroup"
+    mounted = mounts()
     return {
         "status": {key: status.get(key, "").split() for key in wanted},
         "interfaces": interfaces_up(),
         "routes": routes(),
-        "mounts": mounts(),
+        "mounts": mounted,
+        "places": places(mounted),
         "cgroup": {
             "memory": first_of(f"{cgroup}/memory.max", f"{cgroup}/memory/memory.limit_in_bytes"),
             "swap": first_of(f"{cgroup}/memory.swap.max", f"{cgroup}/memory/memory.memsw.limit_in_bytes"),
@@ -127,11 +158,12 @@ def proof() -> dict[str, object]:
             "nofile": resource.getrlimit(resource.RLIMIT_NOFILE),
         },
         "network": None,
+        "kernel": os.uname().version,
     }
 
 
 def call_filter() -> list[tuple[int, int, int, int]]:
-    """Classic BPF (code, jump if true, jump if false, operand) against io_uring and unusual address families.
+    """Classic BPF (code, jump if true, jump if false, operand) against io_uring, unusual address families, hoarding.
 
     Docker's profile allows io_uring before version 25 (moby pull request 46762), and it is where most of the kernel's
     recent escapes were; its three calls have the same numbers everywhere. AF_VSOCK, which the profile allows before
@@ -156,7 +188,26 @@ def call_filter() -> list[tuple[int, int, int, int]]:
         lines += [(LOAD, 0, 0, FIRST_ARGUMENT)]
         lines += [(IF_EQUAL, count - index, 0, family) for index, family in enumerate(FAMILIES)]
         lines += [(RETURN, 0, 0, REFUSE | errno.EAFNOSUPPORT)]
-    return [*lines, (RETURN, 0, 0, ALLOW)]
+    return [*lines, *reservations(), (RETURN, 0, 0, ALLOW)]
+
+
+def reservations() -> list[tuple[int, int, int, int]]:
+    """Filter lines against calls that take disk faster than anything can be written: a terabyte a second.
+
+    No walk and no look at the free space is quick enough for that. Many file systems lack these calls, so programs
+    go on without them; one that has to will write instead. FS_IOC_FSSETXATTR can make one byte take gigabytes (XFS).
+    """
+    lines = []
+    for calls, values, on_a_match in ((FALLOCATE, KEEPS_OR_GIVES_BACK, 0), (IOCTL, RESERVES, 1)):
+        for architecture, number in calls:
+            count = len(values)
+            rest = [(IF_EQUAL, count - index - on_a_match, 0, value) for index, value in enumerate(values)]
+            # A value that is not listed falls through: to the refusal for fallocate, over it for ioctl.
+            rest[-1] = (IF_EQUAL, 1 - on_a_match, on_a_match, values[-1])
+            lines += [(LOAD, 0, 0, ARCHITECTURE), (IF_EQUAL, 0, 5 + count, architecture)]
+            lines += [(LOAD, 0, 0, NUMBER), (AND, 0, 0, NOT_X32), (IF_EQUAL, 0, 2 + count, number)]
+            lines += [(LOAD, 0, 0, SECOND_ARGUMENT), *rest, (RETURN, 0, 0, REFUSE | errno.EOPNOTSUPP)]
+    return lines
 
 
 def close_calls() -> bool:
@@ -169,7 +220,9 @@ def close_calls() -> bool:
     libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(SECCOMP_MODE_FILTER), ctypes.c_char_p(header), 0, 0)
     if libc.syscall(ctypes.c_long(IO_URING_SETUP), ctypes.c_long(0), None) != -1:
         return False
-    return ctypes.get_errno() in {errno.EPERM, errno.ENOSYS} and not can_open(AF_VSOCK)
+    if ctypes.get_errno() not in {errno.EPERM, errno.ENOSYS} or can_open(AF_VSOCK):
+        return False
+    return libc.fallocate(-1, 0, ctypes.c_long(0), ctypes.c_long(1)) == -1 and ctypes.get_errno() == errno.EOPNOTSUPP
 
 
 def can_open(family: int) -> bool:
@@ -225,13 +278,18 @@ def beside_the_agent(argv: list[str]) -> int:
     if separator not in {1, 3} or argv[1] not in {"--", "--path"} or not argv[separator + 1 :]:
         raise ValueError("usage: shim.py --exec [--path PATH] -- COMMAND [ARGS...]")
     if not close_calls():
-        print("paddock: io_uring and AF_VSOCK cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
+        print("paddock: io_uring, AF_VSOCK and fallocate cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
         return NOT_CONFIRMED
     if separator == 3:
         # We were looked up in the folders that the agent cannot write; the command is looked up as the agent's are.
         os.environ["PATH"] = argv[2]
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     return become(argv[separator + 1 :])
+
+
+def hide() -> None:
+    """Nobody of our own user may trace this process or write to its memory: it holds the deadline."""
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
 
 
 def forward_to(child: int) -> None:
@@ -248,13 +306,14 @@ def forward_to(child: int) -> None:
         signal.signal(number, forward)
 
 
-def parse_arguments(argv: list[str]) -> tuple[str, str, list[str]]:
-    """The control socket, the gateway's or "", and the command."""
+def parse_arguments(argv: list[str]) -> tuple[str, str, float, list[str]]:
+    """The control socket, the gateway's or "", the seconds that the agent has, and the command."""
     separator = argv.index("--")
     control, *rest = argv[:separator]
-    if rest and (len(rest) != 2 or rest[0] != "--gateway"):
-        raise ValueError("usage: shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] -- COMMAND [ARGS...]")
-    return control, rest[1] if rest else "", argv[separator + 1 :]
+    options = dict(zip(rest[::2], rest[1::2], strict=False))
+    if len(rest) % 2 or not options.keys() <= {"--gateway", "--deadline"}:
+        raise ValueError(f"usage: {USAGE}")
+    return control, options.get("--gateway", ""), float(options.get("--deadline", FOR_EVER)), argv[separator + 1 :]
 
 
 def network_through(gateway: str) -> Any:
@@ -266,25 +325,59 @@ def network_through(gateway: str) -> Any:
     return half.Network(gateway)
 
 
+def ended(child: int) -> int | None:
+    """The status of the child, once it has ended. Orphans that are ours, as process 1, are buried on the way."""
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid in {0, child}:
+            return status if pid else None
+
+
+def wait_for(child: int, seconds: float) -> int | None:
+    """Wait at most that long for the child's end; its status, or None."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    until = time.monotonic() + seconds
+    while (status := ended(child)) is None:
+        left = until - time.monotonic()
+        if left <= 0:
+            return None
+        signal.sigtimedwait({signal.SIGCHLD}, min(left, MOST_WAIT))
+    return status
+
+
+def see_out(child: int, seconds: float, wait: Callable[[int, float], int | None]) -> int:
+    """Wait for the agent's end; at the deadline bring it about. Our own end, as process 1, kills whoever is left."""
+    status = wait(child, seconds)
+    if status is not None:
+        return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    print("paddock: the wall-clock limit is reached and nobody has ended this sandbox", file=sys.stderr, flush=True)  # noqa: T201
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGTERM)  # everybody but ourselves
+    wait(child, POLITE_SECONDS)
+    return OUT_OF_TIME
+
+
 def main(argv: list[str]) -> int:
     """Prove, start, serve and wait; the exit code is the agent's, 128 + n when signal n ended it."""
     if argv[:1] == ["--exec"]:
         return beside_the_agent(argv)
-    control, gateway, command = parse_arguments(argv)
+    control, gateway, seconds, command = parse_arguments(argv)
     evidence = proof()  # before a filter of our own could pass for the engine's
     if not close_calls():
-        print("paddock: io_uring and AF_VSOCK cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
+        print("paddock: io_uring, AF_VSOCK and fallocate cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
         return NOT_CONFIRMED
     network = network_through(gateway) if gateway else None
     evidence["network"] = network.self_test() if network else None
     if not confirmed(control, evidence):
         return NOT_CONFIRMED
+    hide()
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     child = start(command)
     forward_to(child)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    status = network.serve(child) if network else os.waitpid(child, 0)[1]
-    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    if network:
+        network.watch_for(ended)
+    return see_out(child, seconds, network.serve if network else wait_for)
 
 
 if __name__ == "__main__":

@@ -783,6 +783,8 @@ class Tunnel:
 # --- all of it ----------------------------------------------------------------------------------------------------
 
 SELF_TEST_SECONDS = 30.0
+MOST_WAIT = 86_400.0
+"""One wait of the kernel's; it takes no infinity."""
 LITERALS = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 """Addresses of documentation, RFC 5737 and 3849: nobody's."""
 
@@ -800,13 +802,15 @@ class Network:
         self.names = Names(self.loop, self.lookups, self.tunnels, listeners)
         self.resolver = Resolver(self.loop, self.names)
         self.swept = 0.0
+        self.wakes = socket.socketpair()
+        self.ended: Callable[[int], int | None] = lambda _child: None
         self.signalled = True
         """Whether a child may have ended since we last looked."""
 
-    def step(self, seconds: float = -1.0) -> None:
-        """Serve one round."""
+    def step(self, seconds: float) -> None:
+        """Serve one round, which waits at most that long."""
         timed = self.lookups.asked or self.resolver.connections or self.tunnels.pending
-        self.loop.step(1.0 if timed and seconds < 0 else seconds)
+        self.loop.step(min(1.0, seconds) if timed else seconds)
         now = time.monotonic()
         if timed and now > self.swept + 1.0:
             self.swept = now
@@ -851,20 +855,25 @@ class Network:
                 raise TimeoutError("the self-test has no answer")
             self.step(0.1)
 
-    def serve(self, child: int) -> int:
-        """Serve until the child has ended; its status."""
-        ours, theirs = socket.socketpair()
-        for sock in (ours, theirs):
+    def watch_for(self, ended: Callable[[int], int | None]) -> None:
+        """Wake up when a child ends; `ended` then tells whether it is the one that is served."""
+        for sock in self.wakes:
             sock.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-        self.loop.add(ours, select.EPOLLIN, lambda _events: self.woken(ours))
+        signal.set_wakeup_fd(self.wakes[1].fileno(), warn_on_full_buffer=False)
+        self.loop.add(self.wakes[0], select.EPOLLIN, lambda _events: self.woken(self.wakes[0]))
+        self.ended = ended
+
+    def serve(self, child: int, seconds: float) -> int | None:
+        """Serve until the child has ended, and at most that long; its status, or None."""
+        until = time.monotonic() + seconds
         while True:
-            ended, status = os.waitpid(child, os.WNOHANG) if self.signalled else (0, 0)
+            status = self.ended(child) if self.signalled else None
             self.signalled = False
-            if ended:
+            left = until - time.monotonic()
+            if status is not None or left <= 0:
                 return status
-            self.step()
+            self.step(min(left, MOST_WAIT))
 
     def woken(self, sock: socket.socket) -> None:
         """A signal has come: forget the bytes that say so."""

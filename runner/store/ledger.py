@@ -7,49 +7,18 @@ imported here.
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from runner.errors import RefusedError, RunNotFoundError, StoreError
 from runner.escape import escape_text
+from runner.store.database import Database
 
 LEDGER_NAME = "ledger.db"
 """The ledger's file in the state directory."""
 
-SCHEMA_VERSION = 1
-BUSY_TIMEOUT = 10.0
-"""Seconds for which a write waits for another process's."""
-
 RUNNING = "running"
 ENDED = "ended"
-
-_SCHEMA = """
-CREATE TABLE runs (
-    id TEXT PRIMARY KEY,
-    name TEXT NOT NULL DEFAULT '',
-    state TEXT NOT NULL CHECK (state IN ('running', 'ended')),
-    phase TEXT NOT NULL DEFAULT '',
-    outcome TEXT NOT NULL DEFAULT '',
-    exit_code INTEGER,
-    repo TEXT NOT NULL,
-    branch TEXT NOT NULL DEFAULT '',
-    agent TEXT NOT NULL,
-    policy TEXT NOT NULL,
-    created_at TEXT NOT NULL,
-    ended_at TEXT NOT NULL DEFAULT '',
-    owner_pid INTEGER NOT NULL,
-    owner_started INTEGER NOT NULL,
-    commits INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE INDEX runs_created_at ON runs (created_at);
-CREATE INDEX runs_state ON runs (state, created_at);
-CREATE INDEX runs_name ON runs (name);
-CREATE UNIQUE INDEX runs_name_in_use ON runs (name) WHERE state = 'running' AND name != '';
-"""
 
 _CANDIDATES_SHOWN = 10
 
@@ -74,6 +43,8 @@ class RunRow(NamedTuple):
     branch: str = ""
     ended_at: str = ""
     commits: int = 0
+    batch: str = ""
+    """The task of a batch that it is: batch, task, attempt and try, as in `2026-11-20-fix-k3f9/4/1/2`."""
 
 
 _COLUMNS = RunRow._fields
@@ -81,30 +52,8 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM runs"  # noqa: S608 - our own colu
 _INSERT = f"INSERT INTO runs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 
 
-class Ledger:
+class Ledger(Database):
     """The table of runs in the file at `path`, open from `with` on; several processes may have it open at once."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection
-
-    def __enter__(self) -> Ledger:
-        with self._told():
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._path.touch(mode=0o600)  # SQLite gives its other files the same mode
-            self._connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None)
-        try:
-            with self._told():
-                self._prepare()
-        except BaseException:
-            self._connection.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
     def add(self, row: RunRow) -> None:
         """Enters a new run; raises StoreError, also if there is one with that id.
@@ -161,6 +110,10 @@ class Ledger:
         where = " WHERE state = 'running'" if running_only else ""
         return self._rows(f"{_SELECT}{where} ORDER BY created_at DESC, id DESC LIMIT ?", (limit,))
 
+    def of_batch(self, key: str) -> Sequence[RunRow]:
+        """The runs that carry out one task of a batch, oldest first; its rounds are several."""
+        return self._rows(f"{_SELECT} WHERE batch = ? AND batch != '' ORDER BY created_at, id", (key,))
+
     def running_with_name(self, name: str) -> RunRow | None:
         """The newest run under way that the user gave that name."""
         order = "ORDER BY created_at DESC, id DESC LIMIT 1"
@@ -204,64 +157,7 @@ class Ledger:
 
     def _ids(self, where: str, values: Sequence[object]) -> Sequence[str]:
         query = f"SELECT id FROM runs {where} ORDER BY created_at DESC, id DESC"  # noqa: S608 - `where` is ours
-        with self._told():
-            return [found for (found,) in self._connection.execute(query, tuple(values))]
+        return [found for (found,) in self._found(query, values)]
 
     def _rows(self, query: str, values: Sequence[object]) -> Sequence[RunRow]:
-        with self._told():
-            found = self._connection.execute(query, tuple(values))
-            return list(map(RunRow._make, found))
-
-    def _change(self, statement: str, values: Sequence[object]) -> int:
-        with self._told():
-            return self._connection.execute(statement, tuple(values)).rowcount
-
-    def _prepare(self) -> None:
-        version = self._version()
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self._path} was written by a newer Paddock (schema {version}, this one knows {SCHEMA_VERSION})",
-                hint="upgrade Paddock, or set PADDOCK_STATE_DIR to another place",
-            )
-        if version == 0:
-            self._write_ahead()
-            self._create()
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-
-    def _write_ahead(self) -> None:
-        """Changes the journal's mode. SQLite does not wait for another process here, whatever its timeout says."""
-        until = time.monotonic() + BUSY_TIMEOUT
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-                time.sleep(0.01)
-            else:
-                return
-
-    def _create(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            if self._version() == 0:  # nobody was quicker
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"the ledger {self._path} cannot be used: {error}",
-                hint="see whether the disk is full and who owns the file; moved away, it begins anew",
-            ) from error
+        return list(map(RunRow._make, self._found(query, values)))

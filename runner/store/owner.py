@@ -36,6 +36,11 @@ def this_process() -> tuple[int, int]:
     return pid, process_started(pid) or 0
 
 
+def this_boot() -> str:
+    """The kernel's name for this start of the machine: the monotonic clock counts from it, for every process."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
 def owner_alive(row: Owned) -> bool:
     """Whether the very process that began the run still runs: a later one with the same number does not count."""
     return row.owner_pid > 0 and process_started(row.owner_pid) == row.owner_started

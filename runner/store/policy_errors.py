@@ -49,31 +49,31 @@ class Fault:
     sentence: str
 
 
-def faults_of(error: ValidationError) -> list[Fault]:
-    """The faults of a policy, in the order in which the model found them, at most `MOST_FAULTS`."""
-    return list(islice((fault for details in error.errors() for fault in _faults(details)), MOST_FAULTS))
+def faults_of(error: ValidationError, root: type[Record] = Policy) -> list[Fault]:
+    """The faults of a file that `root` describes, in the order in which it found them, at most `MOST_FAULTS`."""
+    return list(islice((fault for details in error.errors() for fault in _faults(details, root)), MOST_FAULTS))
 
 
-def _faults(details: ErrorDetails) -> Iterator[Fault]:
+def _faults(details: ErrorDetails, root: type[Record]) -> Iterator[Fault]:
     path = details["loc"]
     context = details.get("ctx", {})
     if details["type"] == FAULTS:
         for inner, sentence in context["faults"]:
             yield Fault((*path, *inner), _shortened(sentence))
         return
-    yield Fault(path, _shortened(_sentence(details, path)))
+    yield Fault(path, _shortened(_sentence(details, path, root)))
 
 
-def _sentence(details: ErrorDetails, path: Path) -> str:  # noqa: PLR0911 - one line for each kind of error
+def _sentence(details: ErrorDetails, path: Path, root: type[Record]) -> str:  # noqa: PLR0911 - one line for each kind of error
     kind, context, value = details["type"], details.get("ctx", {}), details["input"]
     if kind == "extra_forbidden":
-        return _unknown_key(path)
+        return _unknown_key(path, root)
     if kind == "missing":
         return "is missing"
     if kind == "value_error":
         return _in_toml_words(str(context["error"]), value)
     if kind == "literal_error":
-        return _not_a_choice(path, value)
+        return _not_a_choice(path, value, root)
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
         return f"{words} {context[key]}, not {described(value)}"
@@ -126,8 +126,8 @@ def _all_names(path: Path) -> bool:
     return all(isinstance(part, str) for part in path)
 
 
-def _not_a_choice(path: Path, value: object) -> str:
-    table = _table_at(path[:-1])
+def _not_a_choice(path: Path, value: object, root: type[Record]) -> str:
+    table = _table_at(path[:-1], root)
     field = table.model_fields.get(str(path[-1])) if table else None
     choices = [str(choice) for choice in typing.get_args(field.annotation)] if field else []
     listed = ", ".join(quoted(choice) for choice in choices)
@@ -141,20 +141,20 @@ def _nearest(value: object, choices: list[str]) -> str:
     return f"; did you mean {quoted(close[0])}?" if close else ""
 
 
-def _unknown_key(path: Path) -> str:
-    table, key = _table_at(path[:-1]), str(path[-1])
-    known = [*(table.model_fields if table else ()), *(["extends"] if len(path) == 1 else [])]
+def _unknown_key(path: Path, root: type[Record]) -> str:
+    table, key = _table_at(path[:-1], root), str(path[-1])
+    known = [*(table.model_fields if table else ()), *(["extends"] if len(path) == 1 and root is Policy else [])]
     if guess := _nearest(key, known):
         return "there is no such key here" + guess
-    homes = sorted({dotted((*home, key)) for home, model in _tables(Policy, ()) if key in model.model_fields})
+    homes = sorted({dotted((*home, key)) for home, model in _tables(root, ()) if key in model.model_fields})
     if homes:
         return f"there is no such key here; it is written as {' or '.join(homes)}"
     return f"there is no such key here; there are {', '.join(sorted(known))}"
 
 
-def _table_at(path: Path) -> type[Record] | None:
+def _table_at(path: Path, root: type[Record]) -> type[Record] | None:
     """The model of the table at `path`."""
-    table: type[Record] | None = Policy
+    table: type[Record] | None = root
     for part in path:
         if isinstance(part, str):
             field = table.model_fields.get(part) if table else None

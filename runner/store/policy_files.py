@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from runner.errors import PolicyError
 from runner.model.base import Record
 from runner.model.policy import Policy
+from runner.model.policy_file import PolicyFile, Role
 from runner.model.wording import dotted, quoted
 from runner.shipped import shipped
 from runner.store.policy_errors import faults_of
@@ -36,9 +38,13 @@ class Origin:
 
     file: str
     line: int
+    commit: str = ""
+    instead: str = ""
+    """What stood there before a bound tightened it, and where that was written."""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        place = f"{self.file}:{self.line}" + (f" at {self.commit[:12]}" if self.commit else "")
+        return place + (f", tightened from {self.instead}" if self.instead else "")
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,13 @@ class LoadedPolicy:
     name: str
     sources: Mapping[str, Origin]
     files: tuple[Path, ...]
+    """Files of this machine."""
+    written: frozenset[str] = frozenset()
+    """Keys that a file wrote, as in `limits.memory` or `mounts`; all else is a default."""
+    evidence: tuple[PolicyFile, ...] = ()
+    """Every file that had a say, with its digest."""
+    notices: tuple[str, ...] = ()
+    """What its user has to know of it."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,7 @@ class _Merged:
     def _merge(self, under: dict[str, Any], over: Mapping[str, Any], path: KeyPath, document: Document) -> None:
         for key, value in over.items():
             here = (*path, key)
-            origin = Origin(document.shown, line_of(document.lines, here))
+            origin = Origin(document.shown, line_of(document.lines, here), document.commit)
             if isinstance(value, dict) and isinstance(under.get(key), dict):
                 self._merge(under[key], value, here, document)
                 continue
@@ -84,7 +97,7 @@ class _Merged:
             under[key] = _copied(value)
             self.origins[here] = origin
             for inner in _paths_in(value, here):
-                self.origins[inner] = Origin(origin.file, line_of(document.lines, inner))
+                self.origins[inner] = replace(origin, line=line_of(document.lines, inner))
 
     def origin_of(self, path: KeyPath) -> Origin | None:
         """Where `path` or its nearest parent was written."""
@@ -99,16 +112,49 @@ def load_policy(name_or_path: str, *, home: Path, extra_dirs: Sequence[Path] = (
     Shipped presets come first, then `<name>.toml` in `extra_dirs`, in order. `home` is what `~/` means.
     Raises PolicyError: `file:line: key: sentence`, one line for each thing that is wrong.
     """
-    chain = _chain(_find(name_or_path, None, home, extra_dirs), home, extra_dirs)
+    first = read_document(_find(name_or_path, None, home, extra_dirs), home=home)
+    return load_document(first, home=home, extra_dirs=extra_dirs)
+
+
+def load_document(
+    first: Document, *, home: Path, extra_dirs: Sequence[Path] = (), role: Role = "policy"
+) -> LoadedPolicy:
+    """The policy of a file that has been read, and of all that it extends. Raises PolicyError.
+
+    One that only bounds others, whose role is not `policy`, may list denials without a mode.
+    """
+    chain = _chain(first, home, extra_dirs)
     merged = _Merged()
     for document in reversed(chain):
         merged.lay_over(document)
+    values = merged.values if role == "policy" else _with_mode(merged.values)
     try:
-        policy = Policy.model_validate(merged.values)
+        policy = Policy.model_validate(values)
     except ValidationError as error:
-        raise _policy_error(error, merged, chain[0]) from None
-    sources = {dotted(path): origin for path, origin in merged.origins.items()}
-    return LoadedPolicy(policy, chain[0].path.stem, sources, tuple(document.path for document in chain))
+        raise _policy_error(error, merged, first) from None
+    return LoadedPolicy(
+        policy,
+        first.path.stem,
+        sources={dotted(path): origin for path, origin in merged.origins.items()},
+        files=tuple(document.path for document in chain if not document.commit),
+        written=frozenset(_short(path) for path in merged.origins),
+        evidence=tuple(
+            PolicyFile(role=role, file=each.shown, digest=each.digest, commit=each.commit) for each in chain
+        ),
+    )
+
+
+def _with_mode(values: dict[str, Any]) -> dict[str, Any]:
+    """A bound's denials and upload limit say something of every mode, so they need none of their own."""
+    network = values.get("network")
+    if not isinstance(network, dict) or not network.keys().isdisjoint({"mode", "allow", "private", "inject"}):
+        return values
+    return {**values, "network": {**network, "mode": "open"}}
+
+
+def _short(path: KeyPath) -> str:
+    """The key that a path is or lies in, of those that bind: `limits.memory`, `sandbox.env`, `mounts`."""
+    return ".".join(itertools.takewhile(lambda part: isinstance(part, str), path[:2]))  # type: ignore[arg-type]
 
 
 def list_policies(extra_dirs: Sequence[Path] = ()) -> list[tuple[str, str]]:
@@ -122,29 +168,31 @@ def explain(loaded: LoadedPolicy) -> list[ExplainRow]:
     rows = []
     for path, value in _leaves(loaded.policy, written, ()):
         origin = loaded.sources.get(dotted(path))
-        rows.append(ExplainRow(dotted(path), _as_toml(value), str(origin) if origin else "default"))
+        rows.append(ExplainRow(dotted(path), as_toml(value), str(origin) if origin else "default"))
     return rows
 
 
-def _chain(first: Path, home: Path, extra_dirs: Sequence[Path]) -> list[Document]:
+def _chain(first: Document, home: Path, extra_dirs: Sequence[Path]) -> list[Document]:
     """The file and all that it extends, child first."""
-    chain: list[Document] = []
+    chain = [first]
     seen: set[str] = set()
-    path: Path | None = first
-    while path is not None:
-        document = read_document(path, home=home)
-        chain.append(document)
-        seen.add(os.path.realpath(path))
-        parent = document.extends
-        if parent is None:
-            return chain
+    while (parent := (document := chain[-1]).extends) is not None:
+        if not document.commit:
+            seen.add(os.path.realpath(document.path))
         place = f"{document.shown}:{line_of(document.lines, ('extends',))}: extends"
+        if document.presets_alone and _is_path(parent):
+            raise PolicyError(f"{place}: {quoted(parent)} is a path, and this file may extend presets alone")
         path = _find(parent, (document.path, place), home, extra_dirs)
         if os.path.realpath(path) in seen:
             raise PolicyError(f"{place}: {quoted(parent)} leads back to a file that this one is extended by")
         if len(chain) == LONGEST_CHAIN:
             raise PolicyError(f"{place}: more than {LONGEST_CHAIN} files extend each other; put some of them together")
+        chain.append(read_document(path, home=home))
     return chain
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith(".toml")
 
 
 def _find(name: str, child: tuple[Path, str] | None, home: Path, extra_dirs: Sequence[Path]) -> Path:
@@ -152,7 +200,7 @@ def _find(name: str, child: tuple[Path, str] | None, home: Path, extra_dirs: Seq
     prefix = f"{child[1]}: " if child else ""
     if "\0" in name:
         raise PolicyError(f"{prefix}{quoted(name)} is neither a preset's name nor a path")
-    if "/" in name or name.endswith(".toml"):
+    if _is_path(name):
         path = home / name[2:] if name.startswith("~/") else Path(name)
         path = child[0].parent / path if child else path
         if child and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for an over-long name
@@ -240,5 +288,6 @@ def _leaves_of(value: Any, written: Any, path: KeyPath) -> Iterator[tuple[KeyPat
         yield path, written
 
 
-def _as_toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
+    """A value as a policy file would write it."""
     return "unset" if value is None else json.dumps(value)

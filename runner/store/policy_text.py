@@ -7,12 +7,13 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runner.errors import PolicyError
 from runner.escape import escape_text
+from runner.model.policy_file import digest_of
 from runner.model.wording import quoted
 from runner.store.toml_lines import KeyPath, line_of, locate, too_deep_at
 
@@ -44,6 +45,11 @@ class Document:
     values: Mapping[str, Any]
     lines: Mapping[KeyPath, int]
     extends: str | None
+    digest: str = ""
+    commit: str = ""
+    """The commit that it stands in; empty for a file of this machine."""
+    presets_alone: bool = False
+    """Whether it may extend presets alone: where no path in it means anything, or nobody looked at what it names."""
 
     @property
     def shown(self) -> str:
@@ -51,16 +57,28 @@ class Document:
         return escape_text(str(self.path))
 
 
-def read_document(path: Path, *, home: Path) -> Document:
+def read_document(path: Path, *, home: Path, presets_alone: bool = False) -> Document:
     """Reads and parses `path`. Raises PolicyError: `file:line: sentence`."""
-    text = _decoded(path, _content(path))
-    values = _parsed(path, text)
+    data = _content(path)
+    document = _document(path, data)
+    values = _with_absolute_sources(document.values, path.resolve().parent, home)
+    return replace(document, values=values, presets_alone=presets_alone)
+
+
+def document_of_commit(path: str, data: bytes, commit: str) -> Document:
+    """Parses a file of a commit, whose mounts have to be absolute. Raises PolicyError: `file:line: sentence`."""
+    return replace(_document(Path(path), data), commit=commit, presets_alone=True)
+
+
+def _document(path: Path, data: bytes) -> Document:
+    text = decoded(path, data)
+    values = parsed(path, text)
     lines = locate(text)
     extends = values.pop("extends", None)
     if extends is not None and not (isinstance(extends, str) and extends):
         place = f"{escape_text(str(path))}:{line_of(lines, ('extends',))}: extends"
         raise PolicyError(f'{place}: must be the name of a preset or a file, in quotes, like "offline"')
-    return Document(path, _with_absolute_sources(values, path.resolve().parent, home), lines, extends)
+    return Document(path, values, lines, extends, digest_of(data))
 
 
 def _content(path: Path) -> bytes:
@@ -86,7 +104,8 @@ def _content(path: Path) -> bytes:
     return data
 
 
-def _decoded(path: Path, data: bytes) -> str:
+def decoded(path: Path, data: bytes) -> str:
+    """The text of a file that was read. Raises PolicyError: `file:line: sentence`."""
     if data.startswith(_BOM):
         raise PolicyError(f"{escape_text(str(path))}:1: begins with a byte-order mark; save it as UTF-8 without BOM")
     try:
@@ -99,7 +118,8 @@ def _decoded(path: Path, data: bytes) -> str:
         ) from None
 
 
-def _parsed(path: Path, text: str) -> dict[str, Any]:
+def parsed(path: Path, text: str) -> dict[str, Any]:
+    """The values of a text in TOML. Raises PolicyError: `file:line: sentence`."""
     if line := too_deep_at(text, DEEPEST_KEY):
         raise PolicyError(f"{escape_text(str(path))}:{line}: keys and brackets are nested more than {DEEPEST_KEY} deep")
     try:
@@ -126,7 +146,7 @@ def _printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() and len(text) <= 200 else quoted(text)
 
 
-def _with_absolute_sources(values: dict[str, Any], folder: Path, home: Path) -> dict[str, Any]:
+def _with_absolute_sources(values: Mapping[str, Any], folder: Path, home: Path) -> Mapping[str, Any]:
     """Mount sources as absolute paths; whatever is not a text is left for the validation to refuse."""
     mounts = values.get("mounts")
     if not isinstance(mounts, list):

@@ -43,6 +43,11 @@ class RunPaths:
         return self.directory / "policy.json"
 
     @property
+    def policy_files(self) -> Path:
+        """The files that it came from, with their digests."""
+        return self.directory / "policy_files.json"
+
+    @property
     def spec(self) -> Path:
         """What the sandbox was given."""
         return self.directory / "spec.json"
@@ -83,6 +88,21 @@ class RunPaths:
         return self.directory / "diff.patch"
 
     @property
+    def artifacts(self) -> Path:
+        """Files that are handed over beside the commits, under the names that they had in the repository."""
+        return self.directory / "artifacts"
+
+    @property
+    def record(self) -> Path:
+        """What the run was given and what came out, with the digests of the other files."""
+        return self.directory / "record.json"
+
+    @property
+    def signature(self) -> Path:
+        """The user's signature of the record."""
+        return self.directory / "record.json.sig"
+
+    @property
     def result(self) -> Path:
         """How it ended; written last, so that its presence says that the run is over."""
         return self.directory / "result.json"
@@ -113,6 +133,21 @@ class RunPaths:
         return self.collector_in / "recovery.json"
 
     @property
+    def began(self) -> Path:
+        """When the agent began; there as long as there is work to collect."""
+        return self.collector_in / "began.json"
+
+    @property
+    def used(self) -> Path:
+        """What was used of the network and of models so far; there as long as there is work to collect."""
+        return self.collector_in / "used.json"
+
+    @property
+    def log_before(self) -> Path:
+        """What an earlier Paddock kept of the agent's output, while another one writes it down anew."""
+        return self.directory / "agent.log.before"
+
+    @property
     def ended(self) -> Path:
         """How the agent ended; there as long as there is work to collect."""
         return self.collector_in / "ended.json"
@@ -136,6 +171,16 @@ class RunPaths:
     def etc(self) -> Path:
         """passwd, group and resolv.conf of the sandbox."""
         return self.directory / "etc"
+
+    @property
+    def console(self) -> Path:
+        """What a Paddock in the background had to say that is in no other file."""
+        return self.directory / "console.log"
+
+    @property
+    def following(self) -> Path:
+        """The id of the run that went on with this one in its rounds; empty while that is open, missing if none did."""
+        return self.directory / "following"
 
     @property
     def given(self) -> Path:
@@ -171,6 +216,11 @@ class RunPaths:
     def answer(self) -> Path:
         """The agent's last words."""
         return self.directory / "answer.md"
+
+    @property
+    def lent(self) -> Path:
+        """How large what the agent may write to, and outlives the run, was before; gone when the run is over."""
+        return self.directory / "lent.json"
 
     @property
     def control(self) -> Path:

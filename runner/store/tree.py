@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ _PASSES = 3
 """How often a removal begins again when something is left: the tree may have changed under it."""
 
 _MOST_REPORTED = 100
+_AT_A_TIME = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,19 +29,27 @@ class TreeSize:
     unread: int = 0
 
 
-def measure_tree(path: Path, *, enough: int | None = None) -> TreeSize:
-    """The size of the tree at `path`, which may change meanwhile; stops early beyond `enough` entries.
+def measure_tree(
+    path: Path,
+    *,
+    enough: int | None = None,
+    enough_bytes: int | None = None,
+    touch: bool = True,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> TreeSize:
+    """The size of the tree at `path`, which may change meanwhile; stops early beyond `enough` entries or bytes.
 
     A hard-linked file counts once: each of its names counts for its share, which needs no memory of what was seen.
-    A directory that forbids its owner to read it is opened up while it is being read, then put back. Raises
-    StoreError if there is no such directory.
+    A directory that forbids its owner to read it is opened up while it is being read, then put back; without `touch`
+    it is left alone and counts as unread. `meanwhile` is called again and again. Raises StoreError if there is no such
+    directory.
     """
     blocks = entries = unread = 0
-    with descend_into(path, Access(need=0o500, restore=True)) as walk:
+    with descend_into(path, Access(need=0o500 if touch else 0, restore=True)) as walk:
         blocks += os.fstat(walk.here.descriptor).st_blocks * 512
-        while enough is None or entries <= enough:
+        while (enough is None or entries <= enough) and (enough_bytes is None or blocks <= enough_bytes):
             if not walk.here.scanned:
-                size, count = _tally(walk.here)
+                size, count = _tally(walk.here, meanwhile)
                 blocks, entries = blocks + size, entries + count
             elif walk.here.pending:
                 try:
@@ -86,13 +96,16 @@ def make_readable(path: Path) -> list[str]:
                 return left
 
 
-def _tally(level: Level) -> tuple[int, int]:
+def _tally(level: Level, meanwhile: Callable[[], None]) -> tuple[int, int]:
     """Bytes and number of the entries of one directory; its sub-directories become pending."""
     level.scanned = True
+    meanwhile()
     size = count = 0
     with suppress(OSError), os.scandir(level.descriptor) as entries:
         for entry in entries:
             count += 1
+            if count % _AT_A_TIME == 0:
+                meanwhile()
             try:
                 found = entry.stat(follow_symlinks=False)
             except OSError:

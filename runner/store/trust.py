@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +15,10 @@ from runner.errors import RefusedError, StoreError
 from runner.escape import escape_text
 from runner.model.base import Record
 from runner.store.files import read_bounded, write_whole
+from runner.store.owned import refuse_others
 
 MOST_BYTES = 4 * 1024 * 1024
-OTHERS_WRITE = 0o022
+_OWN = "What is trusted must be your own word."
 
 What = Literal["image", "policy"]
 
@@ -34,6 +34,8 @@ class Trusted(Record):
     """The file of the repository that was shown."""
     at: str
     """RFC 3339, UTC."""
+    text: str = ""
+    """Of the policy that was trusted last: what it says, so that a later one can be compared with it."""
 
 
 class _File(Record):
@@ -49,8 +51,8 @@ def read_trust(file: Path) -> tuple[Trusted, ...]:
     if not os.path.lexists(file):
         return ()
     try:
-        _refuse_others(file.parent, folder=True)
-        _refuse_others(file, folder=False)
+        refuse_others(file.parent, folder=True, why=_OWN)
+        refuse_others(file, folder=False, why=_OWN)
         return _File.model_validate_json(read_bounded(file, MOST_BYTES)).trusted
     except StoreError as error:
         raise RefusedError(f"{error.message}.", hint=error.hint) from error
@@ -69,7 +71,18 @@ def is_trusted(file: Path | None, *, repository: str, what: What, digest: str) -
 
 def add_trust(file: Path, entry: Trusted) -> None:
     """Remember a decision. Raises `RefusedError`, `StoreError`."""
-    _change(file, lambda old: (*(each for each in old if not _same(each, entry)), entry))
+
+    def change(old: tuple[Trusted, ...]) -> tuple[Trusted, ...]:
+        others = (each for each in old if not _same(each, entry))
+        return (*(_without_text(each) if _replaces(entry, each) else each for each in others), entry)
+
+    _change(file, change)
+
+
+def text_of_last(file: Path, *, repository: str) -> str | None:
+    """What the policy of a repository said that was trusted last; None where none was. Raises `RefusedError`."""
+    texts = [each.text for each in read_trust(file) if (each.repository, each.what) == (repository, "policy")]
+    return texts[-1] if texts else None
 
 
 def revoke_trust(file: Path, repository: str) -> tuple[Trusted, ...]:
@@ -84,18 +97,32 @@ def _same(one: Trusted, other: Trusted) -> bool:
     return (one.repository, one.what, one.digest) == (other.repository, other.what, other.digest)
 
 
+def _replaces(entry: Trusted, old: Trusted) -> bool:
+    """Of one repository's policies only the newest keeps its text."""
+    return (entry.repository, entry.what) == (old.repository, old.what)
+
+
+def _without_text(entry: Trusted) -> Trusted:
+    return entry.model_copy(update={"text": ""})
+
+
 def _change(file: Path, change: Callable[[tuple[Trusted, ...]], tuple[Trusted, ...]]) -> None:
     """Read, change, write, while nobody else does."""
     with _alone(file):
-        content = _File(trusted=change(read_trust(file)))
-        write_whole(file, content.model_dump_json(indent=2) + "\n", durable=True)
+        content = _File(trusted=change(read_trust(file))).model_dump_json(indent=2) + "\n"
+        if len(content.encode()) > MOST_BYTES:
+            raise RefusedError(
+                f"{_shown(file)} would be larger than {MOST_BYTES // 2**20} MiB.",
+                hint="Take back what is not needed any more: paddock trust --list, then --revoke.",
+            )
+        write_whole(file, content, durable=True)
 
 
 @contextmanager
 def _alone(file: Path) -> Iterator[None]:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_others(file.parent, folder=True)
+        refuse_others(file.parent, folder=True, why=_OWN)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         lock = os.open(file.with_name(f".{file.name}.lock"), flags, 0o600)
     except OSError as error:
@@ -105,20 +132,6 @@ def _alone(file: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _refuse_others(path: Path, *, folder: bool) -> None:
-    """Raises `RefusedError` where anybody but this user (or root) could have put something there."""
-    try:
-        status = path.stat() if folder else path.lstat()
-    except OSError as error:
-        raise StoreError(f"{_shown(path)} cannot be looked at: {error.strerror}") from error
-    if stat.S_ISLNK(status.st_mode):
-        raise RefusedError(f"{_shown(path)} is a symbolic link, so somebody else may own it.", hint="Remove the link.")
-    if status.st_uid not in {os.geteuid(), 0}:
-        raise RefusedError(f"{_shown(path)} belongs to another user.", hint="What is trusted must be your own word.")
-    if status.st_mode & OTHERS_WRITE:
-        raise RefusedError(f"Others may write {_shown(path)}.", hint=f"chmod go-w {_shown(path)}")
 
 
 def _shown(path: Path) -> str:

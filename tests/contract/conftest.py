@@ -29,6 +29,8 @@ from tests.contract.programs import FOLDER, SHARED, fake_beside, fake_programs, 
 
 MIB = 2**20
 UID = os.geteuid() or 1000
+RUNTIME = os.environ.get("PADDOCK_CONTRACT_RUNTIME", "runc")
+"""The runtime that the suite is run with: another one has to keep the same contract."""
 SHIM = Path(runner.sandbox.__file__).with_name("shim.py")
 
 
@@ -75,12 +77,13 @@ class Bench:
             tmpfs=(Tmpfs(target="/tmp", size=Bytes(MIB)),),
             limits=SandboxLimits(
                 cpus=1.0,
-                memory=Bytes(64 * MIB),
-                pids=64,
+                memory=Bytes((64 if RUNTIME == "runc" else 128) * MIB),
+                pids=64 if RUNTIME == "runc" else 512,  # gVisor's own threads count
                 shm=Bytes(MIB),
                 open_files=1024,
                 file_size=Bytes(64 * MIB),
             ),
+            runtime=RUNTIME,
             log_size=Bytes(MIB),
             labels={RUN_LABEL: self.run, ROLE_LABEL: Role.SANDBOX.value, STATE_LABEL: self.state},
         )

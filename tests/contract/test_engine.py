@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from threading import Timer
 
 import pytest
 
 from runner.errors import ContainerGoneError, EngineError, ImageError
 from runner.model.destinations import parse_destination
+from runner.model.quantities import Bytes
 from runner.model.spec import ImageRef
 from runner.sandbox.control import listen
 from runner.sandbox.engine import Box, Exit, Found, Output
 from runner.sandbox.proof import parse_proof, shortfalls
-from tests.contract.conftest import Bench
+from tests.contract.conftest import MIB, Bench
 from tests.contract.programs import EVERY_BYTE, SHARED, numbers
 
 SECONDS = 30.0
@@ -103,6 +105,86 @@ def test_the_output_ends_when_the_container_is_removed(bench: Bench) -> None:
     assert list(output) == []
 
 
+# --- output that nobody listened to ---------------------------------------------------------------------------------
+
+
+def test_what_was_printed_while_nobody_listened_is_told_from_the_start_and_to_the_end(bench: Bench) -> None:
+    box = bench.create("farewell")
+    started(box)
+    same = bench.engine.open(box.id)
+    output = same.replay()
+    first = next(output)
+    same.signal("SIGTERM")
+
+    assert (first.stream, first.data) == (1, b"ready\n")
+    assert streams(output)[1] == b"bye\n"
+    assert ended(same).code == 3
+    assert streams(same.replay())[1] == b"ready\nbye\n", "also when it is over, and once more"
+
+
+def test_a_flood_that_nobody_listened_to_is_told_whole_and_in_the_order_of_each_stream(bench: Bench) -> None:
+    box = bench.create("flood", log_size=Bytes(128 * MIB))
+    box.start()
+    found = streams(bench.engine.open(box.id).replay())
+
+    assert (found[1] == numbers(), found[2] == numbers()) == (True, True)
+
+
+def test_kept_output_is_told_byte_for_byte_but_for_the_end_of_its_last_line(bench: Bench) -> None:
+    box = bench.create("binary")
+    box.start()
+
+    assert streams(box.replay())[1].removesuffix(b"\n") == EVERY_BYTE
+
+
+def test_kept_output_says_how_old_it_is(bench: Bench) -> None:
+    box = bench.create("sleep")
+    started(box)
+    time.sleep(1.0)
+    piece = next(box.replay())
+    times = box.times()
+
+    assert piece.data == b"ready\n"
+    assert 0.9 < piece.age < SECONDS
+    assert 0.9 < times.silent <= times.ran < SECONDS
+
+
+def test_the_time_of_a_container_stands_still_when_it_is_over(bench: Bench) -> None:
+    box = bench.create("end", "7")
+    box.start()
+    ended(box)
+    before = box.times()
+    time.sleep(0.3)
+
+    assert box.times() == before
+
+
+def test_hanging_up_ends_kept_output_too(bench: Bench) -> None:
+    box = bench.create("sleep")
+    started(box)
+    output = box.replay()
+    next(output)
+    Timer(0.2, box.hang_up).start()
+
+    assert list(output) == []
+    assert box.wait(0.05) is None
+
+
+def test_a_container_that_was_never_started_has_nothing_to_tell(bench: Bench) -> None:
+    box = bench.create("end", "0")
+
+    assert list(box.replay()) == []
+    assert box.times().ran == 0.0
+
+
+def test_a_container_still_knows_the_variables_that_it_was_given(bench: Bench) -> None:
+    box = bench.create("sleep", secret_environment=("SECRET",), secrets={"SECRET": "s3cr=t"})
+    started(box)
+    variables = bench.engine.open(box.id).variables()
+
+    assert (variables["PLAIN"], variables["SECRET"]) == ("plain value", "s3cr=t")
+
+
 # --- how it ends --------------------------------------------------------------------------------------------------
 
 
@@ -180,7 +262,7 @@ def test_a_polite_signal_ends_a_program_that_does_not_mind_it(bench: Bench) -> N
     started(box)
     box.signal("SIGTERM")
 
-    assert ended(box) == Exit(code=143)
+    assert ended(box) == Exit(code=143, signalled=True)
 
 
 def test_a_program_may_answer_a_polite_signal_in_its_own_way(bench: Bench) -> None:
@@ -189,7 +271,7 @@ def test_a_program_may_answer_a_polite_signal_in_its_own_way(bench: Bench) -> No
     box.signal("SIGTERM")
 
     assert streams(output)[1] == b"bye\n"
-    assert ended(box) == Exit(code=3)
+    assert ended(box) == Exit(code=3, signalled=True)
 
 
 def test_a_polite_signal_may_be_ignored_and_a_kill_may_not(bench: Bench) -> None:
@@ -199,7 +281,7 @@ def test_a_polite_signal_may_be_ignored_and_a_kill_may_not(bench: Bench) -> None
     assert box.wait(0.5) is None
 
     box.signal("SIGKILL")
-    assert ended(box) == Exit(code=137)
+    assert ended(box) == Exit(code=137, signalled=True)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
@@ -218,6 +300,13 @@ def test_a_signal_before_the_start_is_lost(bench: Bench) -> None:
     box.start()
 
     assert ended(box) == Exit(code=7)
+
+
+def test_a_program_that_ends_as_if_it_were_killed_was_not_signalled(bench: Bench) -> None:
+    box = bench.create("end", "137")
+    box.start()
+
+    assert ended(box) == Exit(code=137, signalled=False)
 
 
 def test_a_signal_that_does_not_exist_is_an_error_of_the_engine(bench: Bench) -> None:
@@ -352,7 +441,7 @@ def test_a_container_that_is_opened_by_its_id_can_be_ended_and_removed(bench: Be
     assert same.id == box.id
     assert same.differences() == []
     same.signal("SIGKILL")
-    assert ended(same) == Exit(code=137)
+    assert ended(same) == Exit(code=137, signalled=True)
     same.close()
     assert bench.engine.find(run=bench.run) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from runner.model.base import Record
 from runner.model.result import Outcome, Verdict
@@ -50,6 +51,10 @@ class Answer(Record):
     """Lines that `diff.patch` holds."""
     subjects: tuple[str, ...] | None = None
     """Subjects of the collected commits, escaped."""
+    artifacts: tuple[str, ...] | Literal["any"] = ()
+    """Names of the files that are handed over beside the commits; `any` where chance decides."""
+    notices: tuple[str, ...] = ()
+    """Pieces of the result's notices."""
     keeps_workspace: bool = False
     agent_exit_code: int | None = 0
     terminal: bool = False

@@ -26,14 +26,16 @@ from runner.store.runs import RunPaths, run_paths
 from tests.unit.repo.sources import fingerprint
 
 NEW_REFS = ".git/refs/heads/paddock"
-LOOKING = (("show",), ("show", "--json"), ("diff",), ("logs",), ("ps", "-a"))
+LOOKING = (("show",), ("show", "--json"), ("diff",), ("logs",), ("ps", "-a"), ("artifacts",), ("verify",))
 KEPT = {
     "task.json",
     "policy.json",
+    "policy_files.json",
     "spec.json",
     "events.jsonl",
     "agent.log",
     "result.json",
+    "record.json",
     "changes.bundle",
     "diff.patch",
 }
@@ -133,6 +135,7 @@ def leftovers(trial: Trial, client: APIClient, *, keeps_workspace: bool, network
     found += [f"container: {row['Names']}" for row in client.containers(all=True, filters=chosen)]
     found += [f"volume: {row['Name']}" for row in client.volumes(filters=chosen)["Volumes"] or ()]
     allowed = KEPT | ({"workspace", "in"} if keeps_workspace else set()) | ({"egress.jsonl"} if network else set())
+    allowed |= {"artifacts"} if trial.result.artifacts else set()
     found += [f"file: {path.name}" for path in trial.paths.directory.iterdir() if path.name not in allowed]
     if keeps_workspace and not trial.paths.workspace.is_dir():
         found.append("the workspace was to be kept and is gone")

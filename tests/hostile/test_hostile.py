@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docker import APIClient
@@ -17,6 +20,7 @@ from runner.errors import RefusedError
 from runner.model.result import EXIT_CODES, Outcome
 from runner.sandbox.images import ImageStore
 from tests.conftest import ENGINE_ADDRESS, connect
+from tests.hostile.bounds import with_bounds
 from tests.hostile.case import INSIDE, Case, load_cases
 from tests.hostile.open_setup import build_image, run_openly, sort_lines, type_naively
 from tests.hostile.real_run import (
@@ -166,9 +170,11 @@ def print_openly(case: Case, arena: Arena) -> list[str]:
 # --- in a real run ------------------------------------------------------------------------------------------------
 
 
-def run_case(case: Case, arena: Arena, stage: Stage, policy: str) -> Trial:
-    """The attack as the agent of a real run."""
+def run_case(case: Case, arena: Arena, stage: Stage, policy: str, *, bounded: bool = False) -> Trial:
+    """The attack as the agent of a real run; `bounded` by what its repository brings, and by its ceiling."""
     host = real_host(stage.place / "state", arena.home(), SOCKET)
+    if bounded:
+        host = with_bounds(case, stage, host)
     if case.secret:
         host = with_secret(host, stage.place)
     attempt = Attempt(
@@ -182,7 +188,7 @@ def test_a_run_survives_the_attack(case: Case, arena: Arena, monkeypatch: pytest
     stage, expected = arena.stage(), case.file.policy
     begin = time.monotonic()
 
-    trial = run_case(case, arena, stage, case.policy_file)
+    trial = run_case(case, arena, stage, case.policy_file, bounded=True)
 
     assert time.monotonic() - begin < expected.within
     assert_answer(case, trial)
@@ -205,6 +211,9 @@ def assert_answer(case: Case, trial: Trial) -> None:
     assert [line for line in expected.diff if line not in trial.diff()] == [], trial.diff()
     if expected.subjects is not None:
         assert tuple(commit.subject for commit in result.commits) == expected.subjects
+    if expected.artifacts != "any":
+        assert tuple(sorted(each.name for each in result.artifacts)) == tuple(sorted(expected.artifacts))
+    assert [text for text in expected.notices if not any(text in each for each in result.notices)] == [], result.notices
     arrived = tuple(branch.inside for branch in result.branches if branch.ref)
     assert arrived == expected.branches
     heads = {branch.ref: branch.head for branch in result.branches if branch.ref}
@@ -217,8 +226,10 @@ def assert_nothing_reached(case: Case, arena: Arena, stage: Stage, trial: Trial)
     assert stage.fired() == []
     assert not any("canary-fired" in line for line in trial.diff()), "a canary fired inside"
     assert changed_files(trial.before, trial.user) == []
+    assert (stage.private / "secret.txt").read_text() == f"{PRIVATE_TEXT}\n"
     assert leftovers(trial, arena.client, keeps_workspace=case.file.policy.keeps_workspace) == []
-    kept = [path for path in trial.paths.directory.iterdir() if path.is_file()]
+    top = [path for path in trial.paths.directory.iterdir() if path != trial.paths.workspace]
+    kept = [path for each in top for path in (each, *each.rglob("*")) if path.is_file()]
     assert [path.name for path in kept if PRIVATE_TEXT.encode() in path.read_bytes()] == []
     private = stage.environment()["PRIVATE_COMMIT"]
     listed = git(trial.user, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split()
@@ -231,6 +242,7 @@ def assert_every_command_is_safe(stage: Stage, trial: Trial) -> None:
     printed = look_at(trial.result.id) | {"prune": command("prune")}
     assert "\x1b" not in printed["show"] + printed["show --json"] + printed["ps -a"]
     assert trial.result.outcome.value in printed["show"]
+    assert "Everything is as the record says." in printed["verify"], printed["verify"]
     assert changed_files(trial.before, trial.user) == []
     merged = command("merge", trial.result.id)
     if trial.result.branch:
@@ -286,6 +298,55 @@ def test_the_sandbox_of_many_attacks_leaves_nothing_and_changes_nothing(arena: A
     assert leftovers(trial, arena.client, keeps_workspace=False) == []
 
 
+COPIES = {"archive-path", "extract-to-dir", "copy", "export", "commit"}
+"""What the engine calls `docker cp` and its like: it would follow what an agent left."""
+
+
+def test_a_run_asks_the_engine_for_no_copy_no_image_and_no_network(arena: Arena) -> None:
+    stage = arena.stage()
+    host = real_host(stage.place / "state", arena.home(), SOCKET)
+    with all_events() as seen:
+        trial = try_it(host, stage.user, Attempt(argv=("sh", "-c", "echo work >work.txt")))
+        control = arena.client.create_container(arena.base, labels={"paddock.role": "test"}, network_disabled=True)[
+            "Id"
+        ]
+        try:
+            list(arena.client.get_archive(control, "/etc/hostname")[0])
+        finally:
+            arena.client.remove_container(control)
+
+    assert trial.result.outcome is Outcome.COMPLETED
+    assert "archive-path" in {event["Action"] for event in seen if event["Actor"]["ID"] == control}, "copies are told"
+    run = trial.result.id
+    ours = [event for event in seen if event["Actor"]["Attributes"].get("paddock.run") == run]
+    assert {"create", "start", "die", "destroy"} <= {event["Action"] for event in ours}
+    assert [event["Action"] for event in ours if event["Action"] in COPIES] == []
+    containers = {event["Actor"]["ID"] for event in ours}
+    places = [event["Actor"]["Attributes"] for event in seen if event["Type"] == "network"]
+    assert {place["name"] for place in places if place.get("container") in containers} == {"none"}
+
+
+@contextmanager
+def all_events() -> Iterator[list[dict[str, Any]]]:
+    """Whatever the engine is asked for meanwhile; it remembers no more than 256 of its events."""
+    client, seen = connect(), []
+    stream = client.events(decode=True)
+
+    def listen() -> None:
+        for event in stream:
+            seen.append(event)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield seen
+        time.sleep(0.5)
+    finally:
+        stream.close()
+        listener.join()
+        client.close()
+
+
 # --- before anything starts ---------------------------------------------------------------------------------------
 
 
@@ -296,6 +357,7 @@ def test_a_run_is_refused_before_anything_starts(case: Case, arena: Arena) -> No
     host = real_host(state, arena.home(), SOCKET)
     if case.secret:
         host = with_secret(host, stage.place, case.secret)
+    host = with_bounds(case, stage, host)
     begin = int(time.time())
     before = containers_made(arena.client, str(state), begin)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,7 +15,13 @@ TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "null": (type(None),),
 }
-FOR: dict[str, type] = {"properties": dict, "required": dict, "additionalProperties": dict, "items": list}
+FOR: dict[str, type] = {
+    "properties": dict,
+    "required": dict,
+    "additionalProperties": dict,
+    "items": list,
+    "pattern": str,
+}
 """Keywords that say nothing of a value of another type."""
 NOTES = {"title", "description", "default", "examples", "$defs", "$schema"}
 
@@ -68,6 +75,11 @@ def _enum(value: Any, wanted: list[Any], _s: Any, _r: Any, where: str) -> Iterat
         yield f"{where} is none of {wanted}"
 
 
+def _pattern(value: str, wanted: str, _s: Any, _r: Any, where: str) -> Iterator[str]:
+    if not re.search(wanted, value):
+        yield f"{where} does not match {wanted}"
+
+
 def _const(value: Any, wanted: Any, _s: Any, _r: Any, where: str) -> Iterator[str]:
     if value != wanted:
         yield f"{where} is not {wanted}"
@@ -83,4 +95,5 @@ _CHECKS: dict[str, Any] = {
     "items": _items,
     "enum": _enum,
     "const": _const,
+    "pattern": _pattern,
 }

@@ -75,7 +75,7 @@ def assert_nothing_is_left(document: dict[str, Any]) -> None:
     assert document["leaks"] == []
     kept = {entry.name for entry in Path(document["paths"]["run"]).iterdir()}
     assert kept <= {
-        *("task.json", "policy.json", "spec.json", "result.json"),
+        *("task.json", "policy.json", "policy_files.json", "spec.json", "record.json", "result.json"),
         *("events.jsonl", "agent.log", "changes.bundle", "diff.patch"),
     }
 

@@ -149,7 +149,8 @@ def test_forwarding_ends_with_the_run(paddock: Paddock, repository: Path) -> Non
 
 def test_a_relay_that_the_agent_kills_is_told(paddock: Paddock, repository: Path) -> None:
     with agent(paddock, repository, WAITING, "one") as one, forwarded(paddock, one, "8000") as (process, _):
-        kill = "for p in /proc/[0-9]*; do grep -aq forward- $p/cmdline && kill -9 ${p#/proc/}; done; true"
+        found = "grep -aq forward- $p/cmdline && [ $p != /proc/$$ ]"
+        kill = f"for p in /proc/[0-9]*; do {found} && kill -9 ${{p#/proc/}}; done; true"
         paddock("exec", one, "--", "sh", "-c", kill)
         done = finish(process)
     assert (done.code, "relay in the sandbox" in done.err) == (40, True), done.err

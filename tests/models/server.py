@@ -17,6 +17,8 @@ from tests.models.requests import ModelRequests
 from tests.models.wire import Usage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import trustme
 
 
@@ -106,15 +108,18 @@ def model_server(
     *,
     workdir: str = "/workspace",
     address: tuple[str, int] = ("127.0.0.1", 0),
+    certificate: Path | None = None,
 ) -> Iterator[ModelServer]:
-    """A model's API for these host names, over TLS with a certificate of `authority`; plain HTTP without one.
+    """A model's API for these host names, over TLS with a certificate of `authority`, or with the key and chain in
+    the file `certificate`; plain HTTP without either.
 
     Files that the dialogue writes by an agent's own tool are below `workdir`.
     """
-    tls = None
-    if authority is not None:
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if authority or certificate else None
+    if tls and authority:
         authority.issue_cert(*names).configure_cert(tls)
+    elif tls and certificate:
+        tls.load_cert_chain(certificate)
     memory = Memory(dialogue, workdir)
     with _Server(address, memory, tls) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

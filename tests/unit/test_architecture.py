@@ -20,15 +20,20 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "escape", "clock", ""),
     ("shipped",),
     ("model",),
-    ("repo.evidence", "repo.later"),
+    ("repo.evidence", "repo.later", "repo.spelling", "repo.added_lines"),
+    ("repo.listings", "repo.authorship", "repo.path_gates"),
     ("plan", "redact", "report", "egress.rules", "repo.gates", "sandbox.docker_args"),
     ("settings", "sandbox", "repo", "egress", "agents", "store"),
     ("run",),
     ("batch", "cluster"),
+    ("library",),
     ("cli", "web"),
     ("__main__",),
 )
 """A part may import itself and what stands in a line above its own, nothing of its own line. "" is the package."""
+
+LENT = {"__init__.py"}
+"""The package's own page names what the library offers, and loads it when it is asked for."""
 
 COLLECTOR = tuple(file for file in FILES if file.startswith("repo/collector/"))
 INSIDE = (
@@ -45,8 +50,9 @@ SIBLINGS = frozenset(Path(file).stem for file in COLLECTOR)
 
 DOORS: dict[str, tuple[str, ...]] = {
     "docker": ("sandbox/",),
+    "detect_secrets": ("repo/secrets.py",),
     "requests": ("sandbox/",),
-    "subprocess": ("repo/", "sandbox/debian_base.py", "store/secret_sources.py"),
+    "subprocess": ("repo/", "sandbox/debian_base.py", "store/secret_sources.py", "store/ssh_signature.py"),
     "sqlite3": ("store/",),
     "rich": ("cli/",),
     "typer": ("cli/",),
@@ -78,8 +84,8 @@ BROAD = frozenset({"Exception", "BaseException"})
 MAX_BROAD = 2
 """The top of the CLI and the batch worker."""
 MAX_LINES = 300
-ONE_FILE = {"sandbox/shim_network.py"}
-"""The design wants the shim's network half in one file: it is mounted alone into any image."""
+ONE_FILE = {"sandbox/shim.py", "sandbox/shim_network.py"}
+"""The design wants each half of the shim in one file: they are mounted alone into any image."""
 
 TOP_LEVEL = {
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml", "action.yml"),
@@ -151,7 +157,7 @@ def test_the_walk_sees_the_package() -> None:
     assert {"errors.py", "model/policy.py", "sandbox/images.py"} <= set(FILES)
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [file for file in FILES if file not in LENT])
 def test_a_module_imports_only_from_the_layers_above_its_own(file: str) -> None:
     part, line = part_and_line(module_name(file))
     wrong = [

@@ -151,3 +151,21 @@ def test_every_attack_belongs_to_a_threat_of_the_threat_model() -> None:
     threats = tomllib.loads((hostile / "threats.toml").read_text())
     folders = {path.name for path in (hostile / "cases").iterdir() if any(path.glob("*/case.toml"))}
     assert {name for name in folders if not name.endswith("-more")} <= set(threats)
+
+
+def test_every_threat_of_the_threat_model_is_attacked() -> None:
+    hostile = ROOT / "tests" / "hostile"
+    threats = tomllib.loads((hostile / "threats.toml").read_text())
+    cases = {path.parent.parent.name for path in (hostile / "cases").glob("*/*/case.toml")}
+    tests = {name: threat.get("tests", []) for name, threat in threats.items()}
+
+    assert [
+        name for name in threats if name not in cases and not tests[name] and not threats[name].get("every_case")
+    ] == []
+    named = [test.partition("::") for each in tests.values() for test in each]
+    missing = [
+        f"{file}::{test}"
+        for file, _, test in named
+        if not (ROOT / file).is_file() or f"\ndef {test}(" not in (ROOT / file).read_text()
+    ]
+    assert missing == []

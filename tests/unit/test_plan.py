@@ -60,6 +60,8 @@ def test_an_agent_is_never_uid_0() -> None:
         ({"limits": {"cpus": 64.0}}, {}, r"limits.cpus = 64, but the machine has 8"),
         ({"limits": {"memory": "64GiB"}}, {}, r"limits.memory = 65536 MiB, but the machine has 32768 MiB"),
         ({"sandbox": {"runtime": "runsc"}}, {}, r'sandbox.runtime = "runsc", but the engine has runc'),
+        ({"sandbox": {"runtime": "runsc"}, "limits": {"pids": 200}}, {"runtimes": ("runsc",)}, r"256 at least"),
+        ({}, {"product": "Podman"}, r"this engine is Podman: it takes Docker's words for limits"),
         ({}, {"missing_limits": ("swap",)}, r"cannot hold the limit on swap"),
         ({}, {"seccomp": False}, r"no seccomp profile"),
         ({}, {"rootless": True, "cgroup_version": "1"}, r"silently ignores every limit"),

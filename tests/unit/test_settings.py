@@ -8,7 +8,7 @@ import pytest
 
 from runner import settings
 from runner.errors import UsageError
-from runner.settings import color_wanted, load_settings, state_dir
+from runner.settings import ceiling_files, color_wanted, load_settings, state_dir
 
 
 @pytest.fixture
@@ -99,3 +99,20 @@ def test_no_color_says_no_whatever_it_holds(monkeypatch: pytest.MonkeyPatch, val
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", value)
     assert color_wanted() is wanted
+
+
+def test_the_administrators_ceiling_cannot_be_turned_off_by_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, further = tmp_path / "ceiling.toml", tmp_path / "further.toml"
+    monkeypatch.setattr("runner.settings.CEILING", own)
+    monkeypatch.delenv("PADDOCK_CEILING", raising=False)
+    assert ceiling_files() == ()
+    own.touch()
+    assert ceiling_files() == (own,)
+    for empty in ("", str(further)):
+        monkeypatch.setenv("PADDOCK_CEILING", empty)
+        further.touch()
+        assert ceiling_files() == ((own, further) if empty else (own,))
+    monkeypatch.setattr("runner.settings.CEILING", tmp_path / ("n" * 300) / "ceiling.toml")
+    assert ceiling_files()[0].name == "ceiling.toml", "what cannot be looked at may be there"

@@ -4,7 +4,7 @@ Started as `python3 -I -B /paddock/collector`; standard library only, since it s
 it finds is hostile. Of it are used: objects, and the ids in HEAD, refs and packed-refs, read here without git and
 without following links. Configuration, index, hooks, attributes, logs, grafts and replacements are never read: git
 works in a bare repository of ours that borrows the workspace's objects. What comes out is for a host that trusts
-none of it: /out/changes.bundle, and last of all /out/report.json.
+none of it: /out/changes.bundle, /out/artifacts/*, and last of all /out/report.json.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import shutil
 import socket
 import sys
 
-from branches import choose
+from artifacts import hand_over
+from branches import Tips, choose
 from bundle import bundle
 from dot_git import UnusableError, inspect_git, read_refs
 from leftovers import add_leftovers
 from report import Report
-from repository import Repository
+from repository import Repository, StepError
 from request import Places, Request, read_request
 from salvage import salvage
 from stray import add_strays
@@ -32,6 +33,7 @@ def collect(places: Places, request: Request, report: Report) -> None:
     scratch = places.out + b"/scratch"
     os.mkdir(scratch)
     try:
+        taken = hand_over(places, request, report)
         try:
             inspect_git(places.git, report)
             refs = read_refs(places.git, request, report)
@@ -41,10 +43,16 @@ def collect(places: Places, request: Request, report: Report) -> None:
             salvage(scratch, places, request, report, {})
             return
         repository = Repository(scratch + b"/repository", request, places, [places.git + b"/objects"])
-        tips = choose(repository, refs, report)
-        add_leftovers(repository, tips, refs, report)
-        add_strays(repository, tips, refs, report)
-        others = bundle(repository, tips, report)
+        others: Tips | None = {}
+        try:
+            repository.until = request.moment(0.4)
+            tips = choose(repository, refs, report)
+            add_leftovers(repository, tips, refs, report, taken)
+            repository.until = request.moment(0.5)
+            add_strays(repository, tips, refs, report)
+            others = bundle(repository, tips, report)
+        except StepError as error:
+            report.problem("git-unreadable", str(error))
         if others is not None:
             salvage(scratch, places, request, report, others)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 
 from branches import PRIMARY, Tips, tell_branches
 from report import Report
@@ -15,16 +16,15 @@ def bundle(repository: Repository, tips: Tips, report: Report) -> Tips | None:
 
     None when that is done; where the primary itself is broken, the other branches that are to go with what is salvaged.
     """
+    request = repository.request
     excluded = exclusions(repository, report)
-    wanted = {ref: tip for ref, tip in tips.items() if tip[1] not in excluded}
+    wanted = {ref: tips[ref] for ref in sorted(tips, key=lambda ref: ref != PRIMARY) if tips[ref][1] not in excluded}
     for ref, (_, sha) in wanted.items():
         repository.put(ref.encode(), sha.encode() + b"\n")
+    repository.until = request.moment(0.6)
     if write_bundle(repository, list(wanted), excluded):
-        for ref, tip in list(wanted.items()):
-            if why := write_bundle(repository, [ref], excluded):
-                code = "primary-unusable" if ref == PRIMARY else "branch-unusable"
-                report.problem(code, f"the branch {tip[0] or '(detached HEAD)'} is broken: {why}")
-                del wanted[ref]
+        wanted = sound_ones(repository, wanted, excluded, report)
+        repository.until = request.moment(0.9)
         if PRIMARY in tips and PRIMARY not in wanted and tips[PRIMARY][1] not in excluded:
             report.uncommitted = False
             return wanted
@@ -34,6 +34,21 @@ def bundle(repository: Repository, tips: Tips, report: Report) -> Tips | None:
     told = {ref: tip for ref, tip in tips.items() if ref in wanted or tip[1] in excluded}
     tell_branches(repository.places, told, repository.request, report)
     return None
+
+
+def sound_ones(repository: Repository, wanted: Tips, excluded: list[str], report: Report) -> Tips:
+    """Those that can be bundled alone, each within its share of the time; the others are reported."""
+    sound: Tips = {}
+    for number, (ref, tip) in enumerate(wanted.items()):
+        left = repository.request.moment(0.8) - time.monotonic()
+        others = len(wanted) - number
+        repository.until = time.monotonic() + left / (min(others, 2) if ref == PRIMARY else others)
+        if why := write_bundle(repository, [ref], excluded):
+            code = "primary-unusable" if ref == PRIMARY else "branch-unusable"
+            report.problem(code, f"the branch {tip[0] or '(detached HEAD)'} is broken: {why}")
+        else:
+            sound[ref] = tip
+    return sound
 
 
 def exclusions(repository: Repository, report: Report) -> list[str]:

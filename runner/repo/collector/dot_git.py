@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from report import Report, spell
@@ -38,14 +38,18 @@ class Refs(NamedTuple):
     """Full name and id of each ref that is no plainly named branch; a stash for each entry that it has."""
 
 
+def open_up(path: bytes, need: int) -> None:
+    """Give the owner, who we are, the rights of `need`, where the agent took them away. No link is followed."""
+    mode = os.lstat(path).st_mode
+    if mode & need != need and not stat.S_ISLNK(mode):
+        os.chmod(path, stat.S_IMODE(mode) | need)
+
+
 def scan(path: bytes) -> list[os.DirEntry[bytes]]:
     """The entries of a directory that is ours, although its mode may say otherwise."""
-    try:
-        entries = os.scandir(path)
-    except PermissionError:
-        os.chmod(path, 0o700)
-        entries = os.scandir(path)
-    with entries:
+    with contextlib.suppress(PermissionError):
+        open_up(path, 0o700)
+    with os.scandir(path) as entries:
         return list(entries)
 
 
@@ -55,7 +59,12 @@ def is_plain(entry: os.DirEntry[bytes]) -> bool:
 
 def read_file(path: bytes, limit: int) -> bytes:
     """The content of a regular file; raises OSError for anything else, without ever waiting for it."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except PermissionError:
+        open_up(path, 0o400)
+        descriptor = os.open(path, flags)
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("not a regular file")
@@ -67,6 +76,7 @@ def read_file(path: bytes, limit: int) -> bytes:
 
 def inspect_git(git: bytes, report: Report) -> None:
     """Look at the shape of `.git`; raises UnusableError when objects could come from somewhere else."""
+    open_up(os.path.dirname(git), 0o700)
     try:
         mode = os.lstat(git).st_mode
     except OSError:
@@ -85,6 +95,12 @@ def inspect_git(git: bytes, report: Report) -> None:
     inspect_objects(git + b"/objects")
 
 
+def is_no_object(entry: os.DirEntry[bytes]) -> bool:
+    """Whether it is a directory where git would open an object or a pack, and then end."""
+    named = re.fullmatch(rb"[0-9a-f]{38}|[0-9a-f]{62}|pack-.*\.[a-z]+", entry.name)
+    return named is not None and entry.is_dir(follow_symlinks=False)
+
+
 def inspect_objects(objects: bytes) -> None:
     """Every entry that git could open must be a plain file: a FIFO would hang it, a link would lead elsewhere."""
     if not os.path.lexists(objects) or not stat.S_ISDIR(os.lstat(objects).st_mode):
@@ -96,9 +112,13 @@ def inspect_objects(objects: bytes) -> None:
         if count > MAX_OBJECT_FILES:
             raise UnusableError("too-many-objects", f".git/objects holds more than {MAX_OBJECT_FILES} files")
         for each in (entry, *inside):
-            if not is_plain(each):
-                text = b".git/objects" + each.path[len(objects) :] + b" is neither a file nor a directory"
-                raise UnusableError("objects-special-file", spell(text))
+            if not is_plain(each) or is_no_object(each):
+                what = (
+                    b" is neither a file nor a directory" if not is_plain(each) else b" is a directory, not an object"
+                )
+                raise UnusableError("objects-special-file", spell(b".git/objects" + each.path[len(objects) :] + what))
+            if each.is_file(follow_symlinks=False):
+                open_up(each.path, 0o400)
         if entry.name == b"info" and {b"alternates", b"http-alternates"} & {each.name for each in inside}:
             raise UnusableError("objects-redirected", ".git/objects/info/alternates points to other repositories")
 
@@ -134,16 +154,19 @@ def is_id(text: bytes, object_format: str) -> bool:
 def read_refs(git: bytes, request: Request, report: Report) -> Refs:
     """Every branch and HEAD, by hand. Links and special files are reported and left alone."""
     packed = packed_refs(git, report)
-    loose = list(walk_refs(git + b"/refs", report))
+    loose, whole = walk_refs(git + b"/refs", report)
     kind, name, detached = read_head(git, request, report)
     report.head = {"kind": kind, "name": name}
-    wanted = {HEADS + name, HEADS + request.head_branch, *request.refs}
+    wanted = {os.fsencode(ref) for ref in (HEADS + (name or request.head_branch), HEADS + request.head_branch)}
+    wanted |= {os.fsencode(ref) for ref in request.refs}
+    if not whole:
+        loose |= {ref for ref in wanted if is_loose(git, ref)}
     if len(loose) + len(packed) > MAX_REFS_READ:
         report.problem("too-many-refs", f"{len(loose) + len(packed)} refs; only the branches from the start count")
-        loose = [ref for ref in loose if os.fsdecode(ref) in wanted]
-        packed = {ref: sha for ref, sha in packed.items() if os.fsdecode(ref) in wanted}
+        loose &= wanted
+        packed = {ref: sha for ref, sha in packed.items() if ref in wanted}
     found = dict(packed)
-    for ref in loose:
+    for ref in sorted(loose):
         try:
             found[ref] = read_file(git + b"/" + ref, 1024).strip()
         except OSError as error:
@@ -152,6 +175,21 @@ def read_refs(git: bytes, request: Request, report: Report) -> Refs:
     if b"refs/stash" in found:
         others += older_stashes(git, found[b"refs/stash"], request, report)
     return Refs(heads, name if kind == "branch" else "", detached, others)
+
+
+def is_loose(git: bytes, ref: bytes) -> bool:
+    """Whether there is a regular file for a ref, with no link on the way to it."""
+    place, *parts = git, *ref.split(b"/")
+    for part in parts:
+        try:
+            open_up(place, 0o700)
+            place += b"/" + part
+            mode = os.lstat(place).st_mode
+        except OSError:
+            return False
+        if not stat.S_ISDIR(mode):
+            return stat.S_ISREG(mode) and place == git + b"/" + ref
+    return False
 
 
 def sort_refs(
@@ -211,27 +249,31 @@ def packed_refs(git: bytes, report: Report) -> dict[bytes, bytes]:
     return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
 
-def walk_refs(top: bytes, report: Report) -> Iterator[bytes]:
-    """The loose refs below `refs`, as paths that begin with `refs/`; nothing is opened and no link followed."""
+def walk_refs(top: bytes, report: Report) -> tuple[set[bytes], bool]:
+    """The loose refs below `refs`, as paths that begin with `refs/`, and whether these are all of them.
+
+    Nothing is opened and no link followed.
+    """
     if not os.path.lexists(top) or not stat.S_ISDIR(os.lstat(top).st_mode):
         report.problem("ref-special-file", ".git/refs is not a directory")
-        return
+        return set(), True
+    found: set[bytes] = set()
     waiting = [(top, 0)]
-    seen = 0
-    while waiting:
+    seen = too_deep = 0
+    while waiting and seen <= MAX_REFS:
         folder, depth = waiting.pop()
         for entry in scan(folder):
             seen += 1
-            if seen > MAX_REFS or depth > MAX_REF_DEPTH:
-                report.problem("too-many-refs", f"more than {MAX_REFS} refs, or deeper than {MAX_REF_DEPTH}")
-                return
             if entry.is_dir(follow_symlinks=False):
-                waiting.append((entry.path, depth + 1))
-            elif entry.is_file(follow_symlinks=False):
-                if not entry.name.endswith(b".lock"):
-                    yield entry.path[len(top) - 4 :]
-            else:
+                too_deep += depth == MAX_REF_DEPTH
+                waiting += [(entry.path, depth + 1)] if depth < MAX_REF_DEPTH else []
+            elif not entry.is_file(follow_symlinks=False):
                 report.problem("ref-special-file", b".git/" + entry.path[len(top) - 4 :] + b" is not a regular file")
+            elif not entry.name.endswith(b".lock"):
+                found.add(entry.path[len(top) - 4 :])
+    if seen > MAX_REFS or too_deep:
+        report.problem("too-many-refs", f"more than {MAX_REFS} refs, or deeper than {MAX_REF_DEPTH}")
+    return found, not (waiting or too_deep)
 
 
 def read_head(git: bytes, request: Request, report: Report) -> tuple[str, str, str]:

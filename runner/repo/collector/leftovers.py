@@ -6,9 +6,11 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from artifacts import unknown_to_git
 from branches import PRIMARY, Tips
+from deletions import forget_deleted
 from dot_git import Refs, scan
 from report import Report
 from repository import Repository, StepError
@@ -21,8 +23,11 @@ MESSAGE = "paddock: uncommitted work"
 ASIDE = b".paddock-aside-"
 
 
-def add_leftovers(repository: Repository, tips: Tips, refs: Refs, report: Report) -> None:
-    """Put uncommitted work on top of the checked-out branch, or of where the agent began."""
+def add_leftovers(repository: Repository, tips: Tips, refs: Refs, report: Report, taken: list[bytes]) -> None:
+    """Put uncommitted work on top of the checked-out branch, or of where the agent began.
+
+    The files at `taken` are handed over as artifacts: those that git does not know are no part of the commit.
+    """
     request = repository.request
     if not request.leftovers:
         return
@@ -31,7 +36,7 @@ def add_leftovers(repository: Repository, tips: Tips, refs: Refs, report: Report
     try:
         kinds = repository.kinds([standing, request.start])
         usable = [sha for sha in (standing, request.start) if kinds[sha] == "commit"]
-        commit = save_work_tree(repository, usable[0] if usable else None, report)
+        commit = save_work_tree(repository, usable[0] if usable else None, report, taken if usable else [])
     except (StepError, OSError) as error:
         report.problem("leftovers-failed", f"uncommitted work could not be saved: {error}")
         return
@@ -40,7 +45,7 @@ def add_leftovers(repository: Repository, tips: Tips, refs: Refs, report: Report
         report.uncommitted = True
 
 
-def save_work_tree(repository: Repository, parent: str | None, report: Report) -> str:
+def save_work_tree(repository: Repository, parent: str | None, report: Report, taken: Sequence[bytes] = ()) -> str:
     """The id of a commit that holds the work tree as it is, on `parent`; nothing when there is no difference.
 
     Raises StepError when git cannot do it. Honours the tree's own .gitignore and .gitattributes and nothing else.
@@ -49,15 +54,16 @@ def save_work_tree(repository: Repository, parent: str | None, report: Report) -
     survey = Survey(places, request.max_file)
     if survey.unreachable:
         report.problem("leftovers-incomplete", f"{survey.unreachable} folders are too deep or cannot be read")
-    load_index(repository, parent)
+    load_index(repository, parent, report)
+    forget_deleted(repository, survey.seen)
     with set_aside(repository, survey.aside):
         tell_nested(repository, survey.nested, report)
         if survey.nested and parent:
             forget_gitlinks(repository, survey.nested)
-        skipped = skip_large(repository, survey.large, report)
+        skipped = skip_large(repository, survey.large, report) + unknown_to_git(repository, taken)
         add_all(repository, skipped, report)
     tree = repository.git("write-tree").decode().strip()
-    if parent and tree == repository.git("rev-parse", "--verify", "-q", parent + "^{tree}").decode().strip():
+    if parent and tree == repository.try_git("rev-parse", "--verify", "-q", parent + "^{tree}")[1].decode().strip():
         return ""
     parents = ["-p", parent] if parent else []
     return repository.git("commit-tree", tree, *parents, "-m", MESSAGE).decode().strip()
@@ -71,12 +77,12 @@ class Survey:
         self.nested: list[bytes] = []
         self.large: list[bytes] = []
         self.unreachable = 0
+        self.seen = 0
         waiting = [places.workspace]
-        seen = 0
-        while waiting and seen <= MAX_TREE_ENTRIES:
+        while waiting and self.seen <= MAX_TREE_ENTRIES:
             folder = waiting.pop()
             for entry in self._entries(folder):
-                seen += 1
+                self.seen += 1
                 if entry.name == b".git":
                     if folder != places.workspace:
                         self.aside.append(entry.path)
@@ -135,7 +141,7 @@ def set_aside(repository: Repository, paths: list[bytes]) -> Iterator[None]:
             os.rmdir(place)
 
 
-def load_index(repository: Repository, parent: str | None) -> None:
+def load_index(repository: Repository, parent: str | None, report: Report) -> None:
     """An index of `parent`; the pristine one from the host spares git from reading every unchanged file."""
     index = repository.path + b"/index"
     given = repository.places.inbox + b"/base.index"
@@ -150,7 +156,12 @@ def load_index(repository: Repository, parent: str | None) -> None:
         if repository.try_git("read-tree", "-m", parent)[0] == 0:
             return
         os.unlink(index)
-    repository.git("read-tree", parent)
+    try:
+        repository.git("read-tree", parent)
+    except StepError as error:  # the files are still here, and can be told from nothing
+        report.problem("leftovers-incomplete", f"what is ignored of the tree before is left behind: {error}")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(index)
 
 
 def tell_nested(repository: Repository, nested: list[bytes], report: Report) -> None:
@@ -163,7 +174,8 @@ def tell_nested(repository: Repository, nested: list[bytes], report: Report) -> 
 
 def forget_gitlinks(repository: Repository, nested: list[bytes]) -> None:
     """Links that the agent made to repositories of its own would lead nowhere; their files are taken instead."""
-    before = gitlinks(repository.git("ls-tree", "-r", "-z", repository.request.start))
+    code, listing, _ = repository.try_git("ls-tree", "-r", "-z", repository.request.start)
+    before = gitlinks(listing) if code == 0 else set()
     now = gitlinks(repository.git("ls-files", "-s", "-z"))
     lost = sorted((now - before) & set(nested))
     if lost:

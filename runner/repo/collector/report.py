@@ -8,6 +8,7 @@ import unicodedata
 from typing import Any
 
 MAX_TEXTS = 200
+HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 class Report:
@@ -24,6 +25,7 @@ class Report:
         self.stash = False
         self.uncommitted = False
         self.salvaged = False
+        self.artifacts: list[dict[str, str | int]] = []
         self.problems: list[dict[str, str]] = []
         self.notes: list[str] = []
 
@@ -57,5 +59,4 @@ def spell(text: str | bytes, limit: int = 1000) -> str:
     if isinstance(text, bytes):
         text = text[: limit * 4].decode("utf-8", "backslashreplace")
     text = text[:limit]
-    hidden = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-    return "".join(c if unicodedata.category(c) not in hidden else ascii(c)[1:-1] for c in text)
+    return "".join(c if unicodedata.category(c) not in HIDDEN else ascii(c)[1:-1] for c in text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import NamedTuple
 
 
@@ -22,6 +23,17 @@ class Request(NamedTuple):
     date: str
     max_file: int
     step_seconds: float
+    artifacts: list[str]
+    artifact_caps: tuple[int, int, int]
+    """How many files, how many bytes each, how many bytes together."""
+    artifact_seconds: float
+    seconds: float
+    """For everything; the host ends us a little later."""
+    begun: float
+
+    def moment(self, share: float) -> float:
+        """When so much of the time is over."""
+        return self.begun + share * self.seconds
 
 
 class Places(NamedTuple):
@@ -61,4 +73,9 @@ def read_request(inbox: bytes) -> Request:
         date=data.get("commit_date", ""),
         max_file=data.get("max_file", 100 * 1024 * 1024),
         step_seconds=data.get("step_seconds", 300.0),
+        artifacts=data.get("artifacts", []),
+        artifact_caps=tuple(data.get("artifact_caps", (0, 0, 0))),
+        artifact_seconds=data.get("artifact_seconds", 60.0),
+        seconds=data.get("seconds", 600.0),
+        begun=time.monotonic(),
     )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,9 @@ from tests.unit.run.test_execute import commits
 NOBODY = "unix:///nonexistent/engine.sock"
 
 
-def paddock(*argv: str, state: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def paddock(
+    *argv: str, state: Path, stdout: Any = subprocess.PIPE, **variables: str
+) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(state.parent),
@@ -32,8 +35,9 @@ def paddock(*argv: str, state: Path, **variables: str) -> subprocess.CompletedPr
         **variables,
     }
     command = [sys.executable, "-m", "runner", *argv]
+    folder = Path(__file__).parents[3]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, cwd=Path(__file__).parents[3]
+        command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False, env=environment, cwd=folder
     )
 
 
@@ -175,6 +179,39 @@ def test_merge_fast_forwards_a_clean_tree_and_refuses_a_dirty_one(finished: tupl
     assert (fake.repository / "new.txt").read_text(encoding="utf-8") == "new\n"
 
 
+@pytest.mark.parametrize("command", [("ps", "-a"), ("ps", "--json"), ("--help",), ("policy", "schema"), ("--version",)])
+def test_an_answer_that_cannot_be_written_is_told_and_is_no_bug(command: tuple[str, ...], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = paddock(*command, state=tmp_path / "state", stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "paddock: The answer could not be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("command", [("prune",), ("image", "list"), ("image", "rm", "x"), ("image", "build")])
+def test_an_engine_of_another_machine_is_refused_in_words(command: tuple[str, ...], tmp_path: Path) -> None:
+    done = paddock(*command, state=tmp_path / "state", PADDOCK_ENGINE="tcp://192.0.2.1:2375")
+    assert (done.returncode, done.stdout) == (30, "")
+    assert '"tcp://192.0.2.1:2375" is not a socket of this machine' in done.stderr
+
+
+def test_stop_of_an_orphan_refuses_an_engine_of_another_machine(tmp_path: Path) -> None:
+    fake = FakeHost(tmp_path)
+    fake.state.mkdir()
+    with Ledger(fake.state / "ledger.db") as ledger:
+        ledger.add(orphan())
+    done = paddock("stop", "orphan", state=fake.state, PADDOCK_ENGINE="tcp://192.0.2.1:2375")
+    assert done.returncode == 30
+    assert "is not a socket of this machine" in done.stderr
+
+
+def test_detach_tells_what_is_refused_as_ever(tmp_path: Path) -> None:
+    fake = FakeHost(tmp_path)
+    done = paddock("run", str(fake.repository), "--detach", "--", "true", state=fake.state)
+    assert (done.returncode, done.stdout) == (30, "")
+    assert "systemctl start docker" in done.stderr
+    assert not (fake.state / "runs").exists()
+
+
 def test_ps_over_ten_thousand_runs_takes_well_under_a_second(tmp_path: Path) -> None:
     pid, started = this_process()
     with Ledger(tmp_path / "ledger.db") as ledger:
@@ -210,10 +247,12 @@ def test_an_age_is_told_in_one_unit(seconds: int, text: str) -> None:
 
 
 def test_a_run_whose_paddock_died_is_told_apart() -> None:
-    dead = RunRow(
-        id="x", repo="/r", agent="a", policy="p", created_at="2026-11-20T12:00:00Z", owner_pid=2**22, owner_started=1
-    )
-    assert state_of(dead) == "orphaned"
+    assert state_of(orphan()) == "orphaned"
+
+
+def orphan() -> RunRow:
+    """A run that nobody carries out any more."""
+    return RunRow("orphan", "/r", "a", "p", "2026-11-20T12:00:00Z", owner_pid=2**22, owner_started=1)
 
 
 def test_hostile_text_cannot_steer_the_terminal() -> None:

@@ -31,6 +31,13 @@ def test_an_engine_older_than_the_oldest_fails(version: str, level: Level, says:
     assert bool(found.advice) is (level is Level.FAILED)
 
 
+def test_an_engine_that_only_speaks_like_docker_fails() -> None:
+    facts = FACTS.model_copy(update={"version": "5.4.2", "product": "Podman"})
+    found = next(finding for finding in examine_engine(facts, "unix:///x.sock") if finding.name == "engine")
+    assert (found.level, found.value.split()[0]) == (Level.FAILED, "Podman")
+    assert "runs are refused" in found.meaning
+
+
 def test_on_a_terminal_sentences_wrap_inside_their_column_and_hostile_text_is_escaped() -> None:
     terminal = io.StringIO()
     finding = Finding(name="engine", level=Level.FAILED, value="[red]\x1b[2J", meaning="many words " * 12, advice="do")

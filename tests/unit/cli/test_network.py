@@ -12,6 +12,7 @@ from runner.egress.audit import Entry, open_audit
 from runner.egress.observe import given_rules, observed
 from runner.egress.rules import compile_rules
 from runner.model.policy import Network, Policy
+from runner.model.policy_file import PolicyFile, files_json
 from runner.run.execute import run_task
 from runner.store.runs import RunPaths, run_paths
 from tests.unit.cli.test_cli import paddock
@@ -131,6 +132,18 @@ def test_suggestions_are_a_policy_that_check_accepts(run: Run, tmp_path: Path) -
     file = tmp_path / "more.toml"
     file.write_text(text)
     assert " is right." in run.says("policy", "check", str(file))
+
+
+def test_suggestions_name_what_bounded_the_run_as_well(run: Run) -> None:
+    files = (
+        PolicyFile(role="policy", file="/mine.toml", digest="sha256:" + "0" * 64),
+        PolicyFile(role="repository", file=".paddock/policy.toml", digest="sha256:" + "1" * 64, commit="a" * 40),
+    )
+    assert "bounded this run" not in run.says("policy", "suggest")
+    run.paths.policy_files.write_text(files_json(files))
+    text = run.says("policy", "suggest")
+    assert text.splitlines()[-1].startswith("# .paddock/policy.toml bounded this run, too")
+    assert tomllib.loads(text)["network"]["allow"] == ["wanted.test"]
 
 
 def test_suggestions_change_nothing(run: Run) -> None:

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from runner.egress.budget import MOST_MODELS, Budget, CountedAnswer, UsageCounter
+from runner.egress.carriage import UploadMeter
 from runner.egress.usage import Asked
 from runner.model.usage import Spent
 from tests.unit.egress.test_usage import ANTHROPIC, CHAT, CHUNK, CLAUDE, DELTA, LAST, MESSAGES, SSE, START, TEXT, sse
@@ -145,3 +146,23 @@ def test_rows_may_be_asked_for_by_another_thread() -> None:
     thread.join()
     assert set(seen) <= {0, 7}
     assert sum(row.tokens for row in counter.rows) == 7
+
+
+def test_a_counter_goes_on_where_an_earlier_one_ended() -> None:
+    first = UsageCounter(Budget(price=price, tokens=100))
+    for _ in range(2):
+        first.change(None, Spent(model="m", output=20))
+    counter = UsageCounter(Budget(price=price, tokens=100), first.rows)
+    assert counter.rows == first.rows
+    counter.change(None, Spent(model="m", output=50))
+    before = counter.exceeded
+    counter.change(None, Spent(model="n", output=10))
+    assert [(row.model, row.output, row.requests) for row in counter.rows] == [("m", 90, 3), ("n", 10, 1)]
+    assert (before, counter.exceeded) == ("", "tokens")
+    assert UsageCounter(Budget(tokens=100), counter.rows).exceeded == "tokens", "what is used up stays so"
+
+
+def test_uploads_are_counted_on() -> None:
+    meter = UploadMeter(100, 90)
+    assert (meter.take(10), meter.used) == (True, 100)
+    assert not meter.take(1)

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from runner.model.policy import Limits, Network, Policy, json_schema
+from runner.model.gates import GATES
+from runner.model.policy import Limits, Network, Policy
+from runner.model.policy_schema import json_schema
 from runner.model.quantities import Bytes, Seconds
 
 MOUNT = {"source": "/srv/data", "target": "/data"}
@@ -217,3 +219,5 @@ def test_the_editor_schema_knows_every_table_extends_and_human_defaults() -> Non
     assert schema["$defs"]["Limits"]["properties"]["idle"]["default"] == "15m"
     assert schema["$defs"]["Limits"]["additionalProperties"] is False
     json.dumps(schema, allow_nan=False)
+    gates = schema["properties"]["gates"]
+    assert (gates["additionalProperties"], gates["propertyNames"]["enum"]) == ({"const": "block"}, list(GATES))

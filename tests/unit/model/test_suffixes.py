@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from publicsuffixlist import PSLFILE, PublicSuffixList
 
-from runner.model.suffixes import is_shared
+from runner.model.suffixes import SEARCHES, is_shared
 
 RULES = [
     line.removeprefix("!").replace("*", "any").encode("idna").decode()
@@ -40,3 +40,16 @@ def test_the_list_is_not_loaded_for_exact_names() -> None:
         "assert 'publicsuffixlist' not in sys.modules; p('*.github.com'); assert 'publicsuffixlist' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_index_for_many_names_says_what_the_search_for_few_says() -> None:
+    names = [*RULES[::100], *(f"x.{name}" for name in RULES[::100]), "example.com", "r2.cloudflarestorage.com"]
+    searched = []
+    for name in names:
+        is_shared.cache_clear()
+        searched.append(is_shared(name))
+    is_shared.cache_clear()
+    for number in range(SEARCHES):
+        is_shared(f"n{number}.example")
+    assert [is_shared(name) for name in names] == searched
+    assert {True, False} == set(searched)

@@ -10,22 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.model.gates import GATES
 from runner.model.result import GateResult, Verdict
 from runner.repo.evidence import (
+    Added,
     BranchEvidence,
     Change,
     CollectorReport,
     Commit,
     Evidence,
+    Finding,
     Problem,
-    parse_batch,
-    parse_commit,
-    parse_numstats,
-    parse_raw_diff,
 )
 from runner.repo.gates import (
-    GATES,
-    LARGE_FILE,
+    CHECKS,
     MAX_BUNDLE_SIZE,
     MAX_CHANGED_FILES,
     MAX_COMMITS,
@@ -34,6 +32,8 @@ from runner.repo.gates import (
     judge,
 )
 from runner.repo.later import runs_later
+from runner.repo.listings import packed_sizes, parse_batch, parse_commit, parse_numstats, parse_raw_diff
+from runner.repo.path_gates import LARGE_FILE
 
 START, HEAD, BLOB = "1" * 40, "2" * 40, "3" * 40
 CLEAN: dict[str, Any] = {
@@ -66,10 +66,27 @@ def evidence(*changes: Change, report: dict[str, Any] | None = None, **more: Any
         descends=more.pop("descends", True),
         commits=more.pop("commits", (COMMIT,)),
         changes=changes,
+        spellings=more.pop("spellings", ()),
     )
     found = CollectorReport.model_validate(CLEAN | (report or {}))
     whole = Evidence(start=START, report=found, bundle_size=100, branches=(branch,), problems=found.problems)
     return dataclasses.replace(whole, **more)
+
+
+FOUND = Finding(kind="GitHub token", path=b"config.py", line=3, commit=HEAD)
+ALL_FLAGGED = evidence(
+    *(
+        change(path)
+        for path in (b".envrc", b".github/workflows/x.yml", b"CLAUDE.md", b"uv.lock", b"a\x1b", b".gitmodules")
+    ),
+    change(b"out", 0o120000, target=b"/etc"),
+    change(b"sub", 0o160000),
+    change(b"core", size=LARGE_FILE + 1),
+    commits=(dataclasses.replace(COMMIT, encoding="latin1"),),
+    report={"stash": True},
+    problems=(Problem(code="leftovers-failed", text="no"),),
+    added=Added(secrets=(FOUND,), pointers=(FOUND,), hidden=(FOUND,)),
+)
 
 
 def gate(name: str, seen: Evidence) -> GateResult:
@@ -78,9 +95,36 @@ def gate(name: str, seen: Evidence) -> GateResult:
 
 def test_clean_work_passes_every_gate_and_every_gate_is_listed() -> None:
     results = judge(evidence(change(b"src/main.c")))
-    assert [result.name for result in results] == list(GATES)
+    assert [result.name for result in results] == list(CHECKS)
     assert {result.verdict for result in results} == {Verdict.PASSED}
     assert not blocked(results)
+
+
+def test_the_table_of_the_model_and_the_checks_are_the_same_gates_in_the_same_order() -> None:
+    assert list(CHECKS) == list(GATES)
+
+
+@pytest.mark.parametrize("name", [name for name, (usual, _) in GATES.items() if usual is Verdict.FLAGGED])
+def test_a_policy_turns_every_flag_into_a_block_and_nothing_else(name: str) -> None:
+    seen = ALL_FLAGGED
+    results = {result.name: result.verdict for result in judge(seen, strict=[name])}
+    usual = {result.name: result.verdict for result in judge(seen)}
+    assert usual[name] is Verdict.FLAGGED
+    assert results == usual | {name: Verdict.BLOCKED}
+    assert blocked(judge(seen, strict=[name]))
+
+
+@pytest.mark.parametrize("strict", [(), ("secrets",), tuple(GATES)])
+def test_what_blocks_by_itself_blocks_whatever_the_policy_says(strict: tuple[str, ...]) -> None:
+    seen = evidence(change(b".git/config"), descends=False)
+    assert {gate.name for gate in judge(seen, strict=strict) if gate.verdict is Verdict.BLOCKED} == {
+        "ancestry",
+        "names",
+    }
+
+
+def test_strict_gates_without_a_hit_pass() -> None:
+    assert not blocked(judge(evidence(change(b"src/main.c")), strict=list(GATES)))
 
 
 def test_nothing_collected_passes_too() -> None:
@@ -151,8 +195,23 @@ def test_an_ordinary_name_passes(path: bytes) -> None:
 
 
 def test_names_that_differ_in_case_alone_are_flagged() -> None:
-    result = gate("names", evidence(change(b"Readme"), change(b"README")))
-    assert (result.verdict, result.detail) == (Verdict.FLAGGED, ("readme is there in 2 spellings",))
+    result = gate("names", evidence(change(b"Readme"), spellings=((b"README", b"Readme"),)))
+    assert (result.verdict, result.detail) == (
+        Verdict.FLAGGED,
+        ("readme is there in 2 spellings: README, Readme",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "verdict"),
+    [
+        ("p\u0430yload.py", Verdict.FLAGGED),
+        ("\u043f\u0440\u0438\u0432\u0435\u0442.md", Verdict.PASSED),
+        ("größe", Verdict.PASSED),
+    ],
+)
+def test_a_name_in_letters_that_look_alike_is_flagged(path: str, verdict: Verdict) -> None:
+    assert gate("names", evidence(change(path.encode()))).verdict is verdict
 
 
 def test_a_deleted_name_is_no_danger() -> None:
@@ -188,7 +247,21 @@ def test_symlinks_are_judged_by_where_they_lead(path: bytes, target: bytes | Non
         ("gitlinks", evidence(change(b"sub", 0o160000)), "sub -> commit 333333333333"),
         ("gitmodules", evidence(change(b".gitmodules")), ".gitmodules changed"),
         ("large-files", evidence(change(b"core", size=LARGE_FILE + 1)), "core has"),
+        (
+            "large-files",
+            evidence(past=((BLOB, 60_000_000),)),
+            "an object that only earlier commits have (333333333333)",
+        ),
         ("runs-later", evidence(change(b".envrc")), ".envrc (shells and environments)"),
+        ("runs-later", evidence(change(b".envrc", 0, status="D")), ".envrc (shells and environments, deleted)"),
+        ("runs-later", evidence(change(b"Makefile"), change(b".envrc")), ".envrc"),
+        ("runs-in-ci", evidence(change(b".gitlab-ci.yml")), ".gitlab-ci.yml (CI)"),
+        ("steers-agents", evidence(change(b"AGENTS.md")), "AGENTS.md (agents' instructions)"),
+        ("dependencies", evidence(change(b"go.sum")), "go.sum (lock files)"),
+        ("secrets", evidence(added=Added(secrets=(FOUND,))), "config.py:3: GitHub token (commit 222222222222)"),
+        ("secrets", evidence(added=Added(unread="too much")), "too much"),
+        ("lfs-pointers", evidence(added=Added(pointers=(FOUND,))), "config.py:3: is a Git LFS pointer"),
+        ("hidden-text", evidence(added=Added(hidden=(FOUND,))), "config.py:3: GitHub token"),
         ("refs", evidence(report={"deleted": ("main",)}), "the branch main was deleted"),
         ("refs", evidence(report={"odd_refs": 3, "odd_names": ("-x",)}), "3 refs with odd names"),
         ("refs", evidence(report={"head": {"kind": "detached", "name": ""}}), "HEAD was detached"),
@@ -230,8 +303,19 @@ def test_detail_is_bounded_and_what_blocks_comes_first() -> None:
         (b"lib/GNUmakefile", "build scripts"),
         (b"package.json", "build scripts"),
         (b"setup.py", "build scripts"),
-        (b"tests/conftest.py", "build scripts"),
-        (b"src/evil.pth", "build scripts"),
+        (b"tests/conftest.py", "loaded by interpreters"),
+        (b"src/evil.pth", "loaded by interpreters"),
+        (b"lib/sitecustomize.py", "loaded by interpreters"),
+        (b".forgejo/workflows/x.yaml", "CI"),
+        (b".woodpecker", "CI"),
+        (b"lefthook-local.yml", "git hooks and attributes"),
+        (b".pre-commit-config.yaml", "git hooks and attributes"),
+        (b"hooks/pre-push", "git hooks and attributes"),
+        (b"a/.cursor/rules/x.mdc", "agents' instructions"),
+        (b".github/copilot-instructions.md", "agents' instructions"),
+        (b".paddock/policy.toml", "agents' instructions"),
+        (b"uv.lock", "lock files"),
+        (b"hooks/readme", ""),
         (b"package-lock.json", "lock files"),
         (b"requirements-dev.txt", "lock files"),
         (b"CLAUDE.md", "agents' instructions"),
@@ -247,7 +331,25 @@ def test_detail_is_bounded_and_what_blocks_comes_first() -> None:
     ],
 )
 def test_files_that_run_later_are_told_by_kind(path: bytes, kind: str) -> None:
-    assert runs_later(path) == kind
+    found = runs_later(path)
+    assert (found.name if found else "") == kind
+
+
+def test_a_large_file_of_the_tree_and_the_one_that_it_replaces_are_not_told_again() -> None:
+    large = change(b"core", size=LARGE_FILE + 1, old_sha="4" * 40)
+    result = gate("large-files", evidence(large, past=((BLOB, LARGE_FILE + 1), ("4" * 40, LARGE_FILE + 1))))
+    assert len(result.detail) == 1
+
+
+@given(st.binary(max_size=60))
+def test_any_path_has_a_kind_or_none(path: bytes) -> None:
+    assert runs_later(path) == runs_later(path.upper())
+    assert runs_later(b".github/workflows/" + path) is not None
+
+
+def test_the_index_of_a_pack_tells_how_long_each_object_is() -> None:
+    shown = b"12 %s (00000000)\n300 %s (00000000)\n100 %s (00000000)\n" % (b"a" * 40, b"b" * 40, b"c" * 40)
+    assert packed_sizes(shown, 420) == [("a" * 40, 88), ("c" * 40, 200), ("b" * 40, 120)]
 
 
 def test_a_commit_is_read_from_its_raw_form() -> None:
@@ -271,7 +373,12 @@ def test_every_commit_can_be_read(raw: bytes) -> None:
 
 @given(st.binary())
 def test_every_listing_is_read_or_refused(data: bytes) -> None:
-    for parse in (parse_raw_diff, parse_batch, lambda each: parse_numstats(each, [HEAD])):
+    for parse in (
+        parse_raw_diff,
+        parse_batch,
+        lambda each: packed_sizes(each, 9),
+        lambda each: parse_numstats(each, [HEAD]),
+    ):
         with contextlib.suppress(ValueError):
             parse(data)
             continue

@@ -163,7 +163,8 @@ def test_symlinks_links_and_steering_files_are_seen_in_real_trees(stage: Stage) 
     (stage.work / "src/main.py").chmod(0o755)
     collected = stage.collect()
     assert collected.gates["symlinks"].detail == ("out -> ../../etc/passwd: leaves the work tree",)
-    assert len(collected.gates["runs-later"].detail) == 2
+    assert collected.gates["runs-later"].detail == (".envrc (shells and environments)",)
+    assert collected.gates["runs-in-ci"].detail == (".github/workflows/ci.yml (CI)",)
     assert collected.blocked_by() == set()
     modes = {change.path: (change.old_mode, change.new_mode) for change in collected.evidence.branches[0].changes}
     assert modes[b"src/main.py"] == (0o100644, 0o100755)

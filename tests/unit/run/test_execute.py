@@ -12,7 +12,7 @@ from runner.errors import EngineError, RefusedError, UsageError
 from runner.model.events import Ended, Phase, PhaseStarted
 from runner.model.result import Outcome, RunResult
 from runner.run.execute import run_task
-from runner.run.recovery import end_orphan
+from runner.run.take_up import end_orphan
 from runner.sandbox.fake import FakeBox, FakeEngine
 from runner.sandbox.fake_facts import FACTS
 from runner.store.ledger import Ledger
@@ -93,7 +93,7 @@ def test_evidence_is_on_the_disk_before_the_agent_begins(fake: FakeHost) -> None
         return 0
 
     run_task(fake.task(looks), fake.host())
-    assert seen == ["policy.json", "spec.json", "task.json"]
+    assert seen == ["policy.json", "policy_files.json", "spec.json", "task.json"]
 
 
 def test_phases_come_in_their_order_and_the_end_comes_last(fake: FakeHost) -> None:
@@ -112,6 +112,8 @@ def test_nothing_is_left_of_a_run_but_its_record(fake: FakeHost) -> None:
         "diff.patch",
         "events.jsonl",
         "policy.json",
+        "policy_files.json",
+        "record.json",
         "result.json",
         "spec.json",
         "task.json",

@@ -10,10 +10,9 @@ import pytest
 
 from runner.errors import EngineError, RefusedError, StoreError
 from runner.model.result import Outcome, RunResult
-from runner.model.spec import Role
 from runner.run import check, collect, finish, journal
 from runner.run.execute import run_task
-from runner.run.recovery import end_orphan
+from runner.run.take_up import end_orphan
 from runner.sandbox.engine import Found
 from runner.sandbox.fake import FakeBox, FakeEngine
 from runner.store.ledger import ENDED, Ledger, RunRow
@@ -94,7 +93,7 @@ def assert_all_is_there(fake: FakeHost, result: RunResult) -> None:
     assert git(fake.repository, "ls-tree", "--name-only", result.branch).split() == ["README", "half.txt", "new.txt"]
     kept = {entry.name for entry in Path(result.paths["run"]).iterdir()}
     assert kept <= {
-        *("task.json", "policy.json", "spec.json", "result.json"),
+        *("task.json", "policy.json", "policy_files.json", "spec.json", "record.json", "result.json"),
         *("events.jsonl", "agent.log", "changes.bundle", "diff.patch"),
     }
 
@@ -163,50 +162,6 @@ def test_half_written_files_are_in_nobodys_way(fake: FakeHost, name: str, monkey
         paths = orphan(fake)
     (paths.directory / name).write_text("half")
     assert_all_is_there(fake, recover(fake, paths))
-
-
-def test_an_agent_that_still_works_is_killed_and_the_run_cancelled(
-    fake: FakeHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with dying_in(collect, "open_quarantine", monkeypatch):
-        paths = orphan(fake)
-    paths.ended.unlink()
-    still = Found(id="still", name="still", run=paths.id, role=Role.SANDBOX.value, running=True)
-    assert outcome_with(fake, paths, still) is Outcome.CANCELLED
-
-
-def test_an_agent_that_ended_by_itself_ended_as_its_container_says(
-    fake: FakeHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with dying_in(collect, "open_quarantine", monkeypatch):
-        paths = orphan(fake)
-    paths.ended.unlink()
-    over = Found(id="over", name="over", run=paths.id, role=Role.SANDBOX.value, running=False)
-    assert outcome_with(fake, paths, over) is Outcome.COMPLETED
-
-
-def outcome_with(fake: FakeHost, paths: RunPaths, found: Found) -> Outcome:
-    """The outcome when recovery meets one container of the run."""
-
-    class Engine(FakeEngine):
-        met = False
-
-        def find(self, *, run: str = "", state: str = "") -> list[Found]:
-            first, self.met = not self.met, True
-            return [found] if first else super().find(run=run, state=state)
-
-        def open(self, container: str) -> FakeBox:
-            return FakeBox(self, container, next(iter(specs)), {})
-
-    specs = [fake_spec(paths)]
-    fake.engine = Engine({"collector": collect_here})
-    return recover(fake, paths).outcome
-
-
-def fake_spec(paths: RunPaths):  # type: ignore[no-untyped-def]
-    from runner.model.spec import SandboxSpec
-
-    return SandboxSpec.model_validate_json(paths.spec.read_bytes())
 
 
 def test_of_two_who_end_the_same_run_at_once_one_is_told_so(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,9 +46,8 @@ class Bench:
                 log=log,
                 clock=SystemClock(),
                 cancellation=self.cancellation,
-                measure=self.measure,
-                disk=self.log_path.parent,
-                writable_root=False,
+                measure=lambda _: self.measure(),
+                folders=(self.log_path.parent,),
                 tell=self.events.append,
             )
             return supervise(watched, output)

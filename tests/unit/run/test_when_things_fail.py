@@ -12,7 +12,7 @@ import pytest
 
 from runner.errors import EngineError, StoreError
 from runner.model.result import Outcome
-from runner.run import watchdog
+from runner.run import disk_watch, watchdog
 from runner.run.agent_log import TRUNCATED, AgentLog
 from runner.run.execute import run_task
 from runner.sandbox.engine import Exit
@@ -48,7 +48,7 @@ def test_an_agent_whose_disk_limit_cannot_be_held_any_more_is_stopped(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench, "measure", failing_measure)
-    monkeypatch.setattr(watchdog, "MOST_FAILED_LOOKS", 3)
+    monkeypatch.setattr(disk_watch, "MOST_FAILED_LOOKS", 3)
     done = bench.run(forever)
     assert done.stopped is Outcome.ENGINE_FAILED
     assert "could not be measured" in done.failure
@@ -100,7 +100,7 @@ def test_an_engine_that_never_answers_again_does_not_hold_the_run_for_ever(
 
 
 def test_a_nearly_full_disk_of_the_host_ends_an_agent(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog, "LEAST_FREE", 2**62)
+    monkeypatch.setattr(disk_watch, "LEAST_FREE", 2**62)
     done = bench.run(forever)
     assert (done.stopped, done.failure) == (Outcome.DISK_EXCEEDED, "the host's disk is nearly full")
 

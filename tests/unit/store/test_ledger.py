@@ -15,6 +15,7 @@ import pytest
 
 from runner.errors import RefusedError, RunNotFoundError, StoreError
 from runner.store.ledger import Ledger, RunRow
+from runner.store.schema import RUNS
 
 
 @pytest.fixture
@@ -187,13 +188,31 @@ def test_several_processes_that_make_the_ledger_at_once_all_get_it(tmp_path: Pat
             list(pool.map(open_once, [str(tmp_path / f"{number}.db")] * 4))
 
 
+def test_a_ledger_of_the_first_schema_is_taken_on_with_its_runs(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(RUNS + "PRAGMA user_version = 1;")
+    columns = [name for name in RunRow._fields if name != "batch"]
+    places = ",".join("?" * len(columns))
+    old = [getattr(row("old"), name) for name in columns]
+    connection.execute(f"INSERT INTO runs ({','.join(columns)}) VALUES ({places})", old)  # noqa: S608
+    connection.commit()
+    connection.close()
+    with Ledger(path) as ledger:
+        ledger.add(row("new")._replace(batch="b/1/1/1"))
+        assert ledger.get("old") == row("old")
+        assert [each.id for each in ledger.of_batch("b/1/1/1")] == ["new"]
+        assert ledger.of_batch("") == []
+
+
 def test_ten_thousand_runs_are_listed_quickly(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with Ledger(path):
         pass
     connection = sqlite3.connect(path)
     rows = [row(f"2026-{number:05}", created_at=f"{number:05}") for number in range(10_000)]
-    connection.executemany(f"INSERT INTO runs ({','.join(RunRow._fields)}) VALUES ({','.join('?' * 15)})", rows)  # noqa: S608
+    places = ",".join("?" * len(RunRow._fields))
+    connection.executemany(f"INSERT INTO runs ({','.join(RunRow._fields)}) VALUES ({places})", rows)  # noqa: S608
     connection.commit()
     connection.close()
     took = []

@@ -172,7 +172,7 @@ def test_what_is_not_toml_is_refused_with_its_line(write: Write, data: bytes, pl
         ("memory = '4GiB'", "1: memory: there is no such key here; it is written as limits.memory"),
         ("[limits]\n\ncpuss = 2", '3: limits.cpuss: there is no such key here; did you mean "cpus"?'),
         ("[limit]\ncpus = 2", '1: limit: there is no such key here; did you mean "limits"?'),
-        ("privileged = true", "1: privileged: there is no such key here; there are caches, description, extends"),
+        ("privileged = true", "1: privileged: there is no such key here; there are artifacts, caches, description, "),
         ("[limits]\ncpus = true", "2: limits.cpus: must be a number, not the yes-or-no value true"),
         ("[limits]\nmemory = 4", "2: limits.memory: 4 is not a size; write a number and a unit"),
         ("[limits]\nmemory = true", "2: limits.memory: true is not a size"),
@@ -199,6 +199,13 @@ def test_what_is_not_toml_is_refused_with_its_line(write: Write, data: bytes, pl
         ("[network]\nallow = ['x.org']", '2: network.allow: has no effect with network.mode = "none"'),
         ("['\\u001b[2J']\nx = 1", "1: "),
         ("[workspace]\ninclude = ['.git/config']", "2: workspace.include[0]: "),
+        ("[gates]\n\nsecret = 'block'", '3: gates.secret: there is no gate of this name; did you mean "secrets"?'),
+        ("[gates]\nruns_later = 'block'", '2: gates.runs_later: there is no gate of this name; did you mean "run'),
+        ("[gates]\nx = 'block'", "2: gates.x: there is no gate of this name; there are ancestry, authorship, "),
+        ("[gates]\nnames = 'flag'", '2: gates.names: must be "block", not the text "flag": a policy makes a gate'),
+        ("[gates]\nancestry = 'pass'", '2: gates.ancestry: must be "block", not the text "pass"'),
+        ("[gates]\nnames = true", "2: gates.names: must be a text in quotes, not the yes-or-no value true"),
+        ("gates = ['names']", "1: gates: must be a table, not a list"),
         ("extends = 1", "1: extends: must be the name of a preset or a file, in quotes"),
     ],
 )  # fmt: skip
@@ -264,6 +271,21 @@ def test_tables_merge_key_by_key_and_lists_are_replaced(write: Write) -> None:
     assert [mount.source for mount in policy.mounts] == ["/srv/c"]
     assert policy.workspace.include == ()
     assert load(child).policy.digest() == policy.digest()
+
+
+def test_gates_that_a_parent_makes_stricter_stay_so_whatever_the_child_says(write: Write) -> None:
+    write("[gates]\nsecrets = 'block'\nnames = 'block'\n", "base.toml")
+    for text in ("", "[gates]\n", "gates = {}\n", "[gates]\nnames = 'block'\n"):
+        assert load(write(f"extends = 'base.toml'\n{text}", "child.toml")).policy.gates.keys() == {"secrets", "names"}
+    child = write("extends = 'base.toml'\n[gates]\nsecrets = 'flag'\n", "child.toml")
+    assert "child.toml:3: gates.secrets: must be" in refusal(child)
+    loaded = load(write("extends = 'base.toml'\n[gates]\nrefs = 'block'\n", "child.toml"))
+    rows = {row.key: (row.value, row.origin) for row in explain(loaded) if row.key.startswith("gates")}
+    assert {key: Path(origin).name for key, (_, origin) in rows.items()} == {
+        "gates.names": "base.toml:3",
+        "gates.refs": "child.toml:3",
+        "gates.secrets": "base.toml:2",
+    }
 
 
 def test_values_and_mistakes_are_traced_to_the_file_and_line_that_wrote_them(write: Write) -> None:

@@ -1,0 +1,4 @@
+canary envrc
+echo '.git/canaries/envrc' >.envrc
+git add -A -f && git commit -qm later
+echo planted

@@ -1,0 +1,4 @@
+work
+rm -rf .git/objects/?? .git/objects/pack/*
+echo left >left.txt
+echo planted

@@ -1,0 +1,5 @@
+work
+git config extensions.neverHeardOf true
+git config core.repositoryFormatVersion 99
+echo left >left.txt
+echo planted

@@ -1,0 +1,1 @@
+"""Many runs at once, with random faults, and then: what is left of them?"""
