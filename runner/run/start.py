@@ -44,7 +44,7 @@ def start_sandbox(
         if differences := box.differences():
             raise UnenforceableError("The engine did not apply the sandbox as planned:\n  " + "\n  ".join(differences))
         output = box.attach()
-        box.start()
+        _start(spec, box)
         _prove(spec, box, handshake, clock)
         yield Started(box, output, handshake)
 
@@ -57,6 +57,19 @@ def open_box(engine: Engine, spec: SandboxSpec, secrets: Mapping[str, str]) -> I
         yield box
     finally:
         close_quietly(box)
+
+
+def _start(spec: SandboxSpec, box: Box) -> None:
+    """Start the first process. Raises `UnenforceableError` when the image lacks it."""
+    try:
+        box.start()
+    except EngineError as error:
+        ended = None
+        with suppress(EngineError):
+            ended = box.wait(POLL_SECONDS)
+        if ended is not None and ended.code == NO_PYTHON:
+            raise _no_start(spec, ended) from error
+        raise
 
 
 def close_quietly(box: Box) -> None:

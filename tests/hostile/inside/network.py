@@ -42,7 +42,10 @@ def tcp(address, port, data=GOODS):
     family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as sock:
         sock.settimeout(SECONDS)
-        sock.connect(place)
+        try:
+            sock.connect(place)
+        except ConnectionResetError:  # closed before we knew that it was open
+            return "closed"
         with contextlib.suppress(ConnectionError):
             sock.sendall(data)
         return heard(sock)
