@@ -1,6 +1,6 @@
 # One command per chore. Everything below works from a fresh clone: .ci/ makes the virtual environment and finds an engine.
 .DEFAULT_GOAL := help
-.PHONY: help demo setup fmt lint type test unit integration hostile fuzz soak engines bench images docs check clean
+.PHONY: help demo setup fmt lint type test unit integration hostile fuzz soak crashes engines bench images docs check clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -38,6 +38,9 @@ fuzz: ## Try handouts of a hostile collector on the host's side for FUZZ_SECONDS
 
 soak: ## Three hundred runs with random faults, which have to leave nothing
 	@.ci/with-engine .ci/tool python -m tests.soak --runs 300
+
+crashes: ## Kill Paddock at every effect of a run and of a recovery; `make check` tries each fourth
+	@PADDOCK_EVERY_POINT=1 .ci/with-engine .ci/test tests/integration/test_crashes.py
 
 engines: ## Run the tests of other engines: gVisor, Podman
 	@.ci/with-engine .ci/other-engines

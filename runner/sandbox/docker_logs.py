@@ -83,6 +83,8 @@ def times_of(client: Any, container: str) -> Times:
     """See `Box.times`; by the engine's wall clock."""
     state = client.inspect_container(container)["State"]
     begun, ended = (_seconds(state.get(name) or "") for name in ("StartedAt", "FinishedAt"))
+    if begun <= 0.0:
+        return Times(ran=0.0, silent=0.0)  # it never began
     # A container that ends at once may have ended, by the engine's clock, before it counts as begun.
     until = time.time() if state.get("Running") or ended <= 0.0 else max(begun, ended)
     last = client.logs(container, tail=1, timestamps=True)

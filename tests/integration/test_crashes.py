@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +19,8 @@ from tests.unit.repo.sources import git
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 AT_ONCE = 3
+STEP = 1 if os.environ.get("PADDOCK_EVERY_POINT") else 4
+"""Every point takes many minutes: `make crashes`. Else each fourth of them is tried."""
 RAN = "the agent ran"
 SCRIPT = f"echo '{RAN}'; {WORK}"
 KEPT = {
@@ -80,10 +83,11 @@ def test_wherever_a_run_is_killed_the_next_command_leaves_all_in_order(
     before = outside_of_paddock(repository)
     names = points(paddock, *argv)
     assert len(names) > 60
+    chosen = range(1, len(names) + 1, STEP)
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        done = list(threads.map(lambda number: killed_at(paddock, number, *argv), range(1, len(names) + 1)))
+        done = list(threads.map(lambda number: killed_at(paddock, number, *argv), chosen))
     killed = [each for each in done if each.code == -signal.SIGKILL]
-    assert len(killed) > len(names) - 3, "two runs differ by hardly a point"
+    assert len(killed) > len(chosen) - 3, "two runs differ by hardly a point"
     recovered = paddock("recover")
 
     assert recovered.code == 0, recovered.err
@@ -105,10 +109,10 @@ def test_wherever_a_recovery_is_killed_the_next_one_goes_on(
     (orphan,) = [row["id"] for row in runs(paddock) if row["state"] != "completed"]
     number = 1
     while (done := killed_at(paddock, number, "recover", orphan)).code == -signal.SIGKILL:
-        number += 1
+        number += STEP
 
     assert (done.code, done.err) == (0, "")
-    assert number > 10
+    assert number > 8
     assert paddock.good("recover") == "nothing to recover\n"
     assert_in_order(paddock, docker_client, repository)
     assert outside_of_paddock(repository) == before
