@@ -171,13 +171,14 @@ class Bench:
         git(self.repository, "add", name)
         git(self.repository, "commit", "--quiet", "--message", f"Add {name}")
 
-    def run(self, script: str, *allow: str, upload: str = "200MiB") -> RunResult:
+    def run(self, script: str, *allow: str, upload: str = "200MiB", image: str = "") -> RunResult:
         """A run whose policy allows these destinations and nothing else."""
         policy = self.folder / "policy.toml"
         network = f'mode = "allow"\nallow = {list(allow)}\nupload_limit = "{upload}"\n'
         policy.write_text(f'extends = "offline"\n[network]\n{network}')
         outside = self.town.outside()
-        return self.library.run(self.repository, PRELUDE + script, policy=policy, outside=outside, image=self.image)
+        image = image or self.image
+        return self.library.run(self.repository, PRELUDE + script, policy=policy, outside=outside, image=image)
 
 
 def said(result: RunResult) -> str:

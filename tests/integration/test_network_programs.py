@@ -37,6 +37,29 @@ async def main():
 asyncio.run(main())
 """
 
+GO = """
+package main
+
+import ("fmt"; "io"; "net/http"; "os")
+
+func main() {
+    answer, fault := http.Get("https://web.test/go")
+    if fault != nil { fmt.Println(fault); os.Exit(1) }
+    text, _ := io.ReadAll(answer.Body)
+    fmt.Println(string(text))
+}
+"""
+JAVA = """
+class Asks {
+    public static void main(String[] words) throws Exception {
+        try (var there = new java.net.Socket("db.test", 5432)) {
+            there.getOutputStream().write(new byte[] {0, 0, 0, 8, 4, (byte) 210, 22, 47});
+            System.out.println("the server said " + (char) there.getInputStream().read());
+        }
+    }
+}
+"""
+
 
 class Program(NamedTuple):
     """What is typed, where it goes, what it says when that works, and what when the name is not allowed."""
@@ -86,6 +109,23 @@ PROGRAMS = {
 }
 
 
+COMPILED = {
+    "go": Program(
+        "web.test:443",
+        f"printf %s {shlex.quote(GO)} > /tmp/asks.go && GOCACHE=/tmp/cache GOTMPDIR=/tmp go run /tmp/asks.go",
+        "you asked web.test for /go",
+        "no such host",
+    ),
+    "java": Program(
+        "db.test:5432",
+        f"printf %s {shlex.quote(JAVA)} > /tmp/Asks.java && java /tmp/Asks.java",
+        "the server said S",
+        "UnknownHostException",
+    ),
+}
+"""In the images of their languages, by name."""
+
+
 @pytest.fixture
 def town(bench: Bench) -> Iterator[Town]:
     """The servers of all programs."""
@@ -117,3 +157,18 @@ def test_every_program_says_in_its_own_words_that_a_name_is_not_there(bench: Ben
     names = {program.destination.partition(":")[0] for program in PROGRAMS.values()}
     assert {(row.name, row.reason) for row in result.denials} == {(name, "not-listed") for name in names}
     assert town.dialled == []
+
+
+@pytest.mark.parametrize("language", COMPILED)
+def test_a_compiled_program_reaches_the_one_name_that_the_policy_allows(
+    language: str, bench: Bench, town: Town
+) -> None:
+    program = COMPILED[language]
+    reached = bench.run(program.script, program.destination, image=language)
+    dialled = set(town.dialled)
+    refused = bench.run(program.script, "somewhere.else.test", image=language)
+    name, _, port = program.destination.partition(":")
+    assert program.answer in said(reached), said(reached)
+    assert dialled == {(town.names[name], int(port))} == set(town.dialled)
+    assert program.error in said(refused)
+    assert {(row.name, row.reason) for row in refused.denials} == {(name, "not-listed")}
