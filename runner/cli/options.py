@@ -1,11 +1,15 @@
-"""The options that several commands share, each with its one help text."""
+"""The options that several commands share, each with its one help text, and which of them a task's commands take."""
 
 # No `from __future__ import annotations` here: Typer reads these at run time.
 
+from collections.abc import Callable, Collection
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional, TypeVar
 
 import typer
+
+Command = TypeVar("Command", bound=Callable[..., None])
 
 Repo = Annotated[str, typer.Argument(metavar="REPO", help="A path to a git repository, or a URL.", show_default=False)]
 Words = Annotated[
@@ -109,3 +113,54 @@ EngineOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--engine", metavar="ADDRESS", help="The Docker engine's socket. Beats PADDOCK_ENGINE."),
 ]
+
+TASK_OPTIONS: dict[str, tuple[Any, object]] = {
+    "policy": (PolicyOption, None),
+    "no_repo_policy": (NoRepoPolicy, False),
+    "agent": (AgentOption, None),
+    "model": (ModelOption, ""),
+    "prompt_file": (PromptFile, None),
+    "template": (TemplateOption, ""),
+    "context": (ContextOption, None),
+    "beside": (WithOption, None),
+    "artifact": (ArtifactOption, None),
+    "notes": (NotesOption, False),
+    "name": (NameOption, ""),
+    "base": (BaseOption, ""),
+    "dirty": (DirtyOption, False),
+    "env": (EnvOption, None),
+    "pass_secret": (PassSecretOption, None),
+    "image": (ImageOption, ""),
+    "expect_changes": (ExpectOption, False),
+    "check": (CheckOption, ""),
+    "until": (UntilOption, ""),
+    "max_rounds": (RoundsOption, None),
+    "review": (ReviewOption, ""),
+    "observe": (ObserveOption, False),
+    "quiet": (QuietOption, False),
+    "raw": (RawOption, False),
+    "detach": (DetachOption, False),
+    "json": (JsonOption, False),
+}
+"""What `paddock run` takes: words of `TaskOptions`, each with its option and its default, in the order of the help."""
+
+
+def takes(names: Collection[str]) -> Callable[[Command], Command]:
+    """Give a command those of `TASK_OPTIONS`; they reach it in its `**given`.
+
+    In its help they stand after its own positional parameters and before its keyword-only ones.
+    """
+    shared = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=option)
+        for name, (option, default) in TASK_OPTIONS.items()
+        if name in names
+    ]
+
+    def with_options(command: Command) -> Command:
+        written = signature(command)
+        own = [each for each in written.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+        first = [each for each in own if each.kind is not Parameter.KEYWORD_ONLY]
+        command.__signature__ = written.replace(parameters=[*first, *shared, *own[len(first) :]])  # type: ignore[attr-defined]
+        return command
+
+    return with_options

@@ -1,4 +1,4 @@
-"""`paddock run`, `plan` and `continue` as commands: many options, each of which is a word of `TaskOptions`."""
+"""`paddock run`, `plan`, `new` and `continue` as commands: many options, each of which is a word of `TaskOptions`."""
 
 # No `from __future__ import annotations` here: Typer reads these at run time.
 
@@ -6,37 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from runner.cli.options import (
-    AgentOption,
-    ArtifactOption,
-    BaseOption,
-    CheckOption,
-    ContextOption,
-    DetachOption,
-    DirtyOption,
-    EnvOption,
-    ExpectOption,
-    ImageOption,
-    JsonOption,
-    ModelOption,
-    NameOption,
-    NoRepoPolicy,
-    NotesOption,
-    ObserveOption,
-    PassSecretOption,
-    PolicyOption,
-    PromptFile,
-    QuietOption,
-    RawOption,
-    Repo,
-    ReviewOption,
-    RoundsOption,
-    RunId,
-    TemplateOption,
-    UntilOption,
-    WithOption,
-    Words,
-)
+from runner.cli.options import TASK_OPTIONS, Repo, RunId, Words, takes
+
+WORKING = frozenset({"check", "until", "max_rounds", "review", "quiet", "raw", "detach", "json"})
+"""How the work is looked at: when it is over, and while it goes on."""
+DECIDING = TASK_OPTIONS.keys() - WORKING - {"expect_changes"}
+"""What decides on a run."""
+BEGINNING = TASK_OPTIONS.keys() - {
+    *("no_repo_policy", "base", "dirty", "observe", "expect_changes"),
+    *("prompt_file", "name", "pass_secret"),
+}
+"""What there is to say of a repository that is not there yet."""
+GOING_ON = WORKING | {"prompt_file", "name", "env"}
+"""What may differ from the run that is continued."""
 
 
 def add_tasks(app: typer.Typer) -> None:
@@ -47,125 +29,54 @@ def add_tasks(app: typer.Typer) -> None:
     app.command("plan")(plan)
 
 
-def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
-    repo: Repo,
-    words: Words = None,
-    policy: PolicyOption = None,
-    no_repo_policy: NoRepoPolicy = False,
-    agent: AgentOption = None,
-    model: ModelOption = "",
-    prompt_file: PromptFile = None,
-    template: TemplateOption = "",
-    context: ContextOption = None,
-    beside: WithOption = None,
-    artifact: ArtifactOption = None,
-    notes: NotesOption = False,
-    name: NameOption = "",
-    base: BaseOption = "",
-    dirty: DirtyOption = False,
-    env: EnvOption = None,
-    pass_secret: PassSecretOption = None,
-    image: ImageOption = "",
-    expect_changes: ExpectOption = False,
-    check: CheckOption = "",
-    until: UntilOption = "",
-    max_rounds: RoundsOption = None,
-    review: ReviewOption = "",
-    observe: ObserveOption = False,
-    quiet: QuietOption = False,
-    raw: RawOption = False,
-    detach: DetachOption = False,
-    json: JsonOption = False,
-) -> None:
+@takes(TASK_OPTIONS)
+def run(repo: Repo, words: Words = None, **given: Any) -> None:
     """Let an agent work on a repository, in a sandbox. Its commits arrive as a branch."""
-    given = _given(locals())
+    options = task_options(repo=repo, words=words, **given)
     from runner.cli.running import run_command
 
-    raise typer.Exit(run_command(given))
+    raise typer.Exit(run_command(options))
 
 
-def plan(  # noqa: PLR0913, PLR0917
+@takes(DECIDING)
+def plan(
     repo: Repo,
     words: Words = None,
-    policy: PolicyOption = None,
-    no_repo_policy: NoRepoPolicy = False,
-    agent: AgentOption = None,
-    model: ModelOption = "",
-    prompt_file: PromptFile = None,
-    template: TemplateOption = "",
-    context: ContextOption = None,
-    beside: WithOption = None,
-    artifact: ArtifactOption = None,
-    notes: NotesOption = False,
-    name: NameOption = "",
-    base: BaseOption = "",
-    dirty: DirtyOption = False,
-    env: EnvOption = None,
-    pass_secret: PassSecretOption = None,
-    image: ImageOption = "",
-    observe: ObserveOption = False,
+    *,
     docker: Annotated[bool, typer.Option("--docker", help="Print what Docker would be asked for instead.")] = False,
+    **given: Any,
 ) -> None:
     """Print what a run would be given. Starts nothing and needs no engine."""
-    given = _given({name: value for name, value in locals().items() if name != "docker"})
+    options = task_options(repo=repo, words=words, **given)
     from runner.cli.planning import plan_command
 
-    plan_command(given, docker=docker)
+    plan_command(options, docker=docker)
 
 
-def new(  # noqa: PLR0913, PLR0917
+@takes(BEGINNING)
+def new(
     folder: Annotated[str, typer.Argument(metavar="NAME", help="A folder that is not there yet, or is empty.")],
     words: Annotated[list[str], typer.Argument(metavar="PROMPT", help="What is to be made.")],
-    policy: PolicyOption = None,
-    agent: AgentOption = None,
-    model: ModelOption = "",
-    template: TemplateOption = "",
-    context: ContextOption = None,
-    beside: WithOption = None,
-    artifact: ArtifactOption = None,
-    notes: NotesOption = False,
-    env: EnvOption = None,
-    image: ImageOption = "",
-    check: CheckOption = "",
-    until: UntilOption = "",
-    max_rounds: RoundsOption = None,
-    review: ReviewOption = "",
-    quiet: QuietOption = False,
-    raw: RawOption = False,
-    detach: DetachOption = False,
-    json: JsonOption = False,
+    **given: Any,
 ) -> None:
     """Start from nothing: a new repository, the files of --context as its first commit, and a run on it."""
-    given = _given({"repo": folder, **{key: value for key, value in locals().items() if key != "folder"}})
+    options = task_options(repo=folder, words=words, **given)
     from runner.cli.running import new_command
 
-    raise typer.Exit(new_command(given))
+    raise typer.Exit(new_command(options))
 
 
-def go_on(  # noqa: PLR0913, PLR0917
-    run_id: RunId,
-    words: Words = None,
-    prompt_file: PromptFile = None,
-    name: NameOption = "",
-    env: EnvOption = None,
-    check: CheckOption = "",
-    until: UntilOption = "",
-    max_rounds: RoundsOption = None,
-    review: ReviewOption = "",
-    quiet: QuietOption = False,
-    raw: RawOption = False,
-    detach: DetachOption = False,
-    json: JsonOption = False,
-) -> None:
+@takes(GOING_ON)
+def go_on(run_id: RunId, words: Words = None, **given: Any) -> None:
     """Go on where a run ended. On its branch, and in its agent's own conversation where that can be."""
-    given = _given({"repo": "", **{key: value for key, value in locals().items() if key != "run_id"}})
+    options = task_options(repo="", words=words, **given)
     from runner.cli.running import continue_command
 
-    raise typer.Exit(continue_command(run_id, given))
+    raise typer.Exit(continue_command(run_id, options))
 
 
-def _given(parameters: dict[str, Any]) -> Any:
+def task_options(**given: Any) -> Any:
     """The words of the command line as `TaskOptions`; an option that was not given is left to its default."""
     from runner.cli.running import TaskOptions
 
-    return TaskOptions(**{name: value for name, value in parameters.items() if value is not None})
+    return TaskOptions(**{name: value for name, value in given.items() if value is not None})
