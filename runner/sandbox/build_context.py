@@ -49,12 +49,21 @@ def content_digest(files: Sequence[ContextFile], *more: str) -> str:
 
 
 def context_archive(files: Sequence[ContextFile]) -> bytes:
-    """The same files as an uncompressed tar; equal files give equal bytes, so that the engine's cache holds."""
+    """The same files as a tar, beside the folder for roots, which is there even where it is empty."""
+    return archive_of(files, ROOTS_FOLDER)
+
+
+def archive_of(files: Sequence[tuple[str, int, bytes]], *folders: str) -> bytes:
+    """Files (path, mode, bytes) as an uncompressed tar: regular ones alone, owned by root, without times.
+
+    Equal files give equal bytes, so that the engine's cache holds.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        folder = tarfile.TarInfo(ROOTS_FOLDER)
-        folder.type, folder.mode = tarfile.DIRTYPE, 0o755
-        archive.addfile(folder)
+        for name in folders:
+            member = tarfile.TarInfo(name)
+            member.type, member.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(member)
         for path, mode, data in files:
             member = tarfile.TarInfo(path)
             member.mode, member.size = mode, len(data)

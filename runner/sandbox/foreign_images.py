@@ -6,13 +6,11 @@ the user's (X-Registry-Config) and the build the proxies of ~/.docker/config.jso
 
 from __future__ import annotations
 
-import io
 import json
 import socket
-import tarfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +20,9 @@ from docker import APIClient
 
 from runner.errors import ImageError
 from runner.escape import escape_text
-from runner.model.offer import Offer, OfferedFile
+from runner.model.offer import Offer
 from runner.model.spec import ImageRef
-from runner.sandbox.build_context import ROOTS_FOLDER, ContextFile, content_digest
+from runner.sandbox.build_context import archive_of, content_digest, context_archive
 from runner.sandbox.debian_base import Progress, is_present
 from runner.sandbox.image_errors import checked, image_door
 from runner.sandbox.images import BASE_LABEL, IMAGE_LABEL, ImageStore, build_files, readable_roots
@@ -86,7 +84,7 @@ class ForeignImages:
             self._progress(f"Building {tag}, which {escape_text(offer.origin)} describes")
             self._build(
                 tag,
-                foreign_archive(offer.files),
+                archive_of(offer.files),
                 dockerfile=offer.dockerfile,
                 target=offer.target,
                 arguments=offer.arguments,
@@ -101,7 +99,7 @@ class ForeignImages:
         if not is_present(self._client, tag):
             self._progress(f"Adding python3 to {image.name}, where it has none")
             labels = {IMAGE_LABEL: "wrap", BASE_LABEL: image.name}
-            self._build(tag, foreign_archive(files, ROOTS_FOLDER), arguments={"BASE": image.id}, labels=labels)
+            self._build(tag, context_archive(files), arguments={"BASE": image.id}, labels=labels)
         return self._store.resolve(tag)
 
     def _build(  # noqa: PLR0913 - each is a word of the engine's
@@ -184,18 +182,3 @@ class ForeignImages:
 def tag_of(offer: Offer) -> str:
     """What the image of an offer is called here: the name that is pulled, or one by its whole digest."""
     return offer.reference or f"paddock/{KIND}:{offer.digest.removeprefix('sha256:')}"
-
-
-def foreign_archive(files: Sequence[OfferedFile | ContextFile], *folders: str) -> bytes:
-    """The files as a tar: regular ones alone, owned by root, without times; equal files give equal bytes."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name in folders:
-            member = tarfile.TarInfo(name)
-            member.type, member.mode = tarfile.DIRTYPE, 0o755
-            archive.addfile(member)
-        for path, mode, data in files:
-            member = tarfile.TarInfo(path)
-            member.mode, member.size = mode, len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
