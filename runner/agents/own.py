@@ -14,11 +14,10 @@ from runner.errors import UsageError
 from runner.model.activity import Activity, Said
 from runner.model.agent_settings import AgentSettings
 from runner.model.request import Command
+from runner.model.task import LONGEST_ARGUMENT
 from runner.plan import TASK
 
 INSTRUCTION = "instruction.md"
-LONGEST_ARGUMENT = 120_000
-"""Bytes; Linux takes 128 KiB."""
 _WORD = re.compile(r"\{(model|url|prompt|prompt_file|instruction_file)\}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 

@@ -17,6 +17,9 @@ RESERVED_NAMES = frozenset({"last"})
 USUAL_ROUNDS = 5
 """How often an agent may work where nothing is said."""
 
+LONGEST_ARGUMENT = 120_000
+"""Bytes of one argument or variable; Linux takes 128 KiB (execve(2), MAX_ARG_STRLEN), and some words grow a little."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
@@ -93,6 +96,9 @@ def task_fault(task: Task) -> str:
     for what, text in _texts(task):
         if fault := text_fault(text):
             return f"{what} {fault}"
+    for what, text in _arguments(task):
+        if len(text.encode()) > LONGEST_ARGUMENT:
+            return f"{what} is longer than {LONGEST_ARGUMENT} bytes, which no program can be given; put it into a file"
     if task.name and not _NAME.fullmatch(task.name):
         return "--name takes letters, digits, dots, hyphens and underscores, at most 64, a letter or digit first"
     if task.name in RESERVED_NAMES:
@@ -141,3 +147,10 @@ def _texts(task: Task) -> Iterator[tuple[str, str]]:
     for name, value in task.environment.items():
         yield "The name of a variable in --env", name
         yield f"The value of {name} in --env", value
+
+
+def _arguments(task: Task) -> Iterator[tuple[str, str]]:
+    """What a program is given whole; a prompt is not, its length is the agent's affair."""
+    yield "--check", task.check
+    yield from ((f"Word {number} of the command", word) for number, word in enumerate(task.argv, 1))
+    yield from ((f"The variable {name} in --env", f"{name}={value}") for name, value in task.environment.items())

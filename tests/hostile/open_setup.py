@@ -74,8 +74,8 @@ def run_openly(
     network = [] if any(option.startswith("--network") for option in options) else ["--network=none"]
     variables = [f"--env={name}={value}" for name, value in environment.items()]
     driver = (INSIDE / "driver.py").read_text()
-    attacks = json.dumps({case.name: case.argv for case in cases})
-    script = "\n".join(case.plant for case in cases) + f'\nexec python3 -c {shlex.quote(driver)} "$ATTACKS"\n'
+    attacks = [json.dumps([case.name, case.argv]) for case in cases]
+    script = "\n".join(case.plant for case in cases) + f'\nexec python3 -c {shlex.quote(driver)} "$@"\n'
     done = subprocess.run(
         [
             "docker",
@@ -85,11 +85,12 @@ def run_openly(
             *network,
             *options,
             *variables,
-            f"--env=ATTACKS={attacks}",
             image,
             "sh",
             "-ec",
             script,
+            "sh",
+            *attacks,
         ],
         capture_output=True,
         timeout=CONTAINER_SECONDS,

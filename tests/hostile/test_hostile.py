@@ -275,8 +275,8 @@ def run_batch(arena: Arena) -> Trial:
     if arena.batch is None:
         stage = arena.stage()
         host = real_host(stage.place / "state", arena.home(), SOCKET)
-        attacks = json.dumps({case.name: case.argv for case in BATCH if not case.dockerfile})
-        argv = ("python3", "-c", (INSIDE / "driver.py").read_text(), attacks)
+        attacks = (json.dumps([case.name, case.argv]) for case in BATCH if not case.dockerfile)
+        argv = ("python3", "-c", (INSIDE / "driver.py").read_text(), *attacks)
         arena.batch = try_it(host, stage.user, Attempt(argv=argv, environment=arena.knowledge("policy", stage)))
         assert stage.fired() == []
     return arena.batch

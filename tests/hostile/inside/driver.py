@@ -1,10 +1,13 @@
-"""Runs several attacks one after the other in one container: `NAME|LINE` for each line that they print."""
+"""Runs several attacks one after the other in one container: `NAME|LINE` for each line that they print.
+
+One argument for each attack, since the kernel takes no argument of more than 128 KiB.
+"""
 
 import json
 import subprocess
 import sys
 
-for name, argv in json.loads(sys.argv[1]).items():
+for name, argv in map(json.loads, sys.argv[1:]):
     try:
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
         output = done.stdout

@@ -56,6 +56,21 @@ def test_text_that_is_not_utf_8_is_refused_with_its_place(fake: FakeHost, detail
     assert refusal(fake, **details) == says
 
 
+@pytest.mark.parametrize(
+    ("details", "what"),
+    [
+        ({"argv": ("echo", "x" * 120_001)}, "Word 2 of the command"),
+        ({"environment": {"A": "x" * 119_999}}, "The variable A in --env"),
+        ({"check": "x" * 120_001}, "--check"),
+    ],
+)
+def test_what_no_program_can_be_given_is_refused_before_anything_starts(
+    fake: FakeHost, details: Any, what: str
+) -> None:
+    longest = "is longer than 120000 bytes, which no program can be given; put it into a file."
+    assert refusal(fake, **details) == f"{what} {longest}"
+
+
 def test_a_repository_below_a_folder_that_is_not_utf_8_is_refused(
     fake: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
