@@ -4,6 +4,7 @@ def post(size):
 
 
 print("little:", post(1000))
+time.sleep(1)  # so that its tunnel is over when the limit is reached, and not one of those that are cut
 print("much:", post(1_000_000))
 print("little again:", post(1000))
 # Cut off before or after it has sent its request, a program sees an end or a reset: nothing came back in either case.
