@@ -5,7 +5,6 @@ What `paddock run` does, with an internet of its own: every name is at one made-
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import sys
@@ -31,6 +30,8 @@ def main(agent: str, repo: str, state: str, port: str, authority: str) -> int:
     from runner.settings import load_settings
 
     async def dial(_address: Address, _port: int) -> socket.socket:
+        import asyncio  # as in any run: loaded while the engine answers
+
         upstream = socket.socket()
         upstream.setblocking(False)
         await asyncio.get_running_loop().sock_connect(upstream, ("127.0.0.1", int(port)))
