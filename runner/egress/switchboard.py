@@ -228,8 +228,11 @@ class Switchboard:
             raise Refused(f"upstream: {why}") from error
         try:
             await loop.sock_sendall(inside, OK)
-        except OSError:
-            raise ClientGone from None
+        except BaseException as error:
+            tunnel.abandon()
+            if isinstance(error, OSError):
+                raise ClientGone from None
+            raise
         if self._usage.exceeded:  # meanwhile: who is not being carried yet was not stopped
             tunnel.stop("budget")
         await self._follow(entry, tunnel, tunnel.carry(inside, early))

@@ -57,8 +57,12 @@ class TlsTunnel(Carriage):
         finally:
             self.stop("gateway-closed")
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            self._writer.transport.abort()
-            self._injecting.answers.abandon()
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Hang up on the server, whether or not anything was carried."""
+        self._writer.transport.abort()
+        self._injecting.answers.abandon()
 
     def stop(self, why: str, *, flush: bool = False) -> None:  # noqa: ARG002 - nothing here outlives its task
         """See `Carriage.stop`."""

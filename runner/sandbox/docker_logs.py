@@ -89,7 +89,7 @@ def times_of(client: Any, container: str) -> Times:
     until = time.time() if state.get("Running") or ended <= 0.0 else max(begun, ended)
     last = client.logs(container, tail=1, timestamps=True)
     found = _STAMP.match(last.splitlines()[-1] + b" ") if last.strip() else None
-    heard = _seconds(found[0].decode().strip()) if found else begun
+    heard = max(begun, _seconds(found[0].decode().strip())) if found else begun  # its clocks differ by a little
     return Times(ran=max(0.0, until - begun), silent=max(0.0, until - heard))
 
 

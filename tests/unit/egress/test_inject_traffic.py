@@ -1,6 +1,7 @@
 """An injected host is spoken to over TLS alone, gets the credential with every request, and nobody else gets it."""
 
 import contextlib
+import gc
 import re
 import socket
 import ssl
@@ -43,16 +44,26 @@ class Api:
     port: int = 0
     got: bytearray = field(default_factory=bytearray)
     names: list[str | None] = field(default_factory=list)
+    met: int = 0
     open: int = 0
 
 
 @contextlib.contextmanager
-def api(authority: trustme.CA, script: Script | None = None, name: str = "api.test") -> Iterator[Api]:
+def api(
+    authority: trustme.CA, script: Script | None = None, name: str = "api.test", until: threading.Event | None = None
+) -> Iterator[Api]:
+    """`until`: it answers no greeting before."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["h2", "http/1.1"])
     authority.issue_cert(name).configure_cert(context)
     there = Api()
-    context.sni_callback = lambda _socket, name, _context: there.names.append(name)
+
+    def greeted(_socket: ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> None:
+        there.names.append(name)
+        if until:
+            until.wait(10)
+
+    context.sni_callback = greeted
 
     def answer(end: ssl.SSLSocket) -> None:
         while piece := end.recv(65536):
@@ -61,6 +72,7 @@ def api(authority: trustme.CA, script: Script | None = None, name: str = "api.te
 
     def serve(peer: socket.socket) -> None:
         with contextlib.suppress(ssl.SSLError), context.wrap_socket(peer, server_side=True) as end:
+            there.met += 1
             there.open += 1
             try:
                 (script or answer)(end)
@@ -366,6 +378,22 @@ def test_a_client_that_leaves_takes_the_servers_connection_with_it(
                 assert end.recv(100) == ANSWER
         wait_for(lambda: there.open == 0 and box.gateway.active == 0, 3)
         wait_for(lambda: [line["ended"] for line in box.records()] == ["closed"] * 3)
+
+
+def test_a_client_that_leaves_before_it_is_answered_takes_it_too(
+    authority: trustme.CA, trust: ssl.SSLContext, tmp_path: Path
+) -> None:
+    gone = threading.Event()
+    with api(authority, drain, until=gone) as there, inside(tmp_path, trust, there.port) as box:
+        with box.connection() as end:
+            end.sendall(b"CONNECT api.test:80\n")
+            wait_for(lambda: there.names == ["api.test"])
+        gc.disable()  # which would hang up, sooner or later
+        try:
+            gone.set()
+            wait_for(lambda: there.met == 1 and there.open == 0, 3)
+        finally:
+            gc.enable()
 
 
 def test_a_client_that_leaves_within_its_request_is_not_waited_for(
