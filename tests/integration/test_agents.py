@@ -39,6 +39,7 @@ def logged(result: RunResult) -> str:
 def test_a_commit_comes_out_and_the_key_went_past_the_sandbox(agent: str, studio: Studio, repository: Path) -> None:
     with studio.model(dialogues.commit_work()) as model:
         result = studio.run(repository, agent, model=MODELS[agent])
+        told = model.spent
         assert result.outcome is Outcome.COMPLETED, logged(result)
         assert show(repository, result.branch, "greet.sh").strip() == 'echo "Hello, $1"'
         keys = [key for key in KEYS.values() if key in model.text]
@@ -47,16 +48,23 @@ def test_a_commit_comes_out_and_the_key_went_past_the_sandbox(agent: str, studio
     assert {row.name for row in result.denials} == set()
     files = [path for path in Path(result.paths["run"]).rglob("*") if path.is_file()]
     assert [path.name for path in files if any(key.encode() in path.read_bytes() for key in KEYS.values())] == []
+    assert_tokens_are_counted(result, told)
+    assert_work_was_told(result, studio)
 
 
-@every_agent
-def test_its_tokens_are_counted(agent: str, studio: Studio, repository: Path) -> None:
-    with studio.model(dialogues.commit_work()) as model:
-        result = studio.run(repository, agent, model=MODELS[agent])
-        told = model.spent
+def assert_tokens_are_counted(result: RunResult, told: Usage) -> None:
+    """What the model's server says that it took is what the result says."""
     assert sum(row.input + row.cached + row.cache_write for row in result.spent) == told.input
     assert sum(row.output for row in result.spent) == told.output
     assert not any(row.estimated for row in result.spent)
+
+
+def assert_work_was_told(result: RunResult, studio: Studio) -> None:
+    """What the agent does is told while it works, and kept to be read."""
+    assert "said" in {activity.kind for activity in studio.watched}
+    transcript = Path(result.paths["transcript"]).read_text()
+    assert "greet" in transcript
+    assert "\x1b" not in transcript
 
 
 @every_agent_with_tools
@@ -114,14 +122,3 @@ def test_a_model_that_is_busy_at_first_is_asked_again(agent: str, studio: Studio
         result = studio.run(repository, agent, model=MODELS[agent])
     assert result.outcome is Outcome.COMPLETED, logged(result)
     assert show(repository, result.branch, "greet.sh").strip() == 'echo "Hello, $1"'
-
-
-@every_agent
-def test_what_it_does_is_told_while_it_works_and_kept_to_be_read(agent: str, studio: Studio, repository: Path) -> None:
-    with studio.model(dialogues.commit_work()):
-        result = studio.run(repository, agent, model=MODELS[agent])
-    kinds = {activity.kind for activity in studio.watched}
-    assert "said" in kinds
-    transcript = Path(result.paths["transcript"]).read_text()
-    assert "greet" in transcript
-    assert "\x1b" not in transcript
