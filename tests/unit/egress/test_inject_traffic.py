@@ -58,7 +58,7 @@ def api(
     authority.issue_cert(name).configure_cert(context)
     there = Api()
 
-    def greeted(_socket: ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> None:
+    def greeted(_socket: ssl.SSLObject, name: str, _context: ssl.SSLContext) -> None:
         there.names.append(name)
         if until:
             until.wait(10)
