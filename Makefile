@@ -1,6 +1,6 @@
 # One command per chore. Everything below works from a fresh clone: .ci/ makes the virtual environment and finds an engine.
 .DEFAULT_GOAL := help
-.PHONY: help demo setup fmt lint type test unit integration hostile fuzz soak crashes engines bench images docs check clean
+.PHONY: help demo setup fmt lint type test unit integration hostile fuzz soak crashes faults engines bench images docs check clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -41,6 +41,9 @@ soak: ## Three hundred runs with random faults, which have to leave nothing
 
 crashes: ## Kill Paddock at every effect of a run and of a recovery; `make check` tries each fourth
 	@PADDOCK_EVERY_POINT=1 .ci/with-engine .ci/test tests/integration/test_crashes.py
+
+faults: ## A batch of 200 tasks while it, its containers and its engine are killed; `make check` has a small one
+	@PADDOCK_BATCH_TASKS=200 .ci/with-engine .ci/test tests/integration/test_batch_faults.py
 
 engines: ## Run the tests of other engines: gVisor, Podman
 	@.ci/with-engine .ci/other-engines

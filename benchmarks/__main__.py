@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.batch import measure_batch
+from benchmarks.batch_memory import measure_batch_memory
+from benchmarks.batch_peers import measure_peers
 from benchmarks.collecting import measure_collection
 from benchmarks.first_request import measure_first_request
 from benchmarks.measure import Finding
@@ -25,8 +27,9 @@ PARTS: dict[str, Part] = {
     "startup": lambda place, asked: measure_startup(place, asked.rounds, asked.runs),
     "run": lambda place, asked: measure_run(place, asked.rounds),
     "batch": lambda place, asked: measure_batch(place, max(1, asked.rounds // 3)),
+    "peers": lambda place, asked: measure_peers(place, max(1, asked.rounds // 3)),
     "collection": lambda place, asked: measure_collection(place, asked.rounds),
-    "memory": lambda place, asked: measure_memory(place, asked.output),
+    "memory": lambda place, asked: [*measure_memory(place, asked.output), *measure_batch_memory(place)],
     "agent": lambda place, asked: measure_first_request(place, asked.rounds),
     "network": lambda place, asked: measure_network(place, asked.rounds, asked.at_once),
 }

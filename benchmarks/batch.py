@@ -50,25 +50,45 @@ class Floor:
         return {"FOLDER": str(self.place.folder), "IMAGE": self.image, "REPOSITORIES": str(REPOSITORIES)}
 
 
-def measure_batch(place: Place, rounds: int) -> list[Finding]:
-    """One finding."""
+@dataclass(frozen=True)
+class PaddocksBatch:
+    """The tasks as a batch file, and the image that they run in."""
+
+    place: Place
+    file: Path
+    image: str
+
+    def __call__(self) -> None:
+        """All tasks, once."""
+        argv = (self.place.paddock, "batch", "run", self.file, "--jobs", str(JOBS), "--quiet")
+        call(*argv, environment=self.place.environment)
+
+
+def prepare_batch(place: Place) -> PaddocksBatch:
+    """The repositories and the batch file; where they are there, as they are."""
     if not shutil.which("docker"):
         raise SystemExit("The floor of a batch is measured with the docker command, which is missing: install it.")
+    file = place.folder / "tasks.toml"
+    if not file.exists():
+        write_batch(place, file)
+    return PaddocksBatch(place, file, place.run("--", "true")["digests"]["image"])
+
+
+def write_batch(place: Place, file: Path) -> None:
+    """The repositories, the policy and the batch file."""
     for number in range(REPOSITORIES):
         call("git", "clone", "--quiet", place.repository, place.folder / f"repo-{number}")
-    file, script = place.folder / "tasks.toml", place.folder / "floor.sh"
     (place.folder / "small.toml").write_text('[limits]\ncpus = 1.0\nmemory = "256MiB"\n')
     tasks = (f'[[tasks]]\nrepo = "repo-{number % REPOSITORIES}"\n' for number in range(TASKS))
     head = f'[defaults]\npolicy = "small.toml"\ncommand = ["sh", "-c", "{WORK}"]\n[machine]\ncpus = {float(JOBS)}\n'
     file.write_text(head + "".join(tasks))
+
+
+def measure_batch(place: Place, rounds: int) -> list[Finding]:
+    """One finding."""
+    batch, script = prepare_batch(place), place.folder / "floor.sh"
     user = f"{os.getuid()}:{os.getgid()}"
     script.write_text(FLOOR.format(label=LABEL, user=user, limits=" ".join(LIMITS), work=WORK))
-    image = place.run("--", "true")["digests"]["image"]
-
-    def paddock() -> None:
-        argv = (place.paddock, "batch", "run", file, "--jobs", str(JOBS), "--quiet")
-        call(*argv, environment=place.environment)
-
-    taken = interleave({"paddock": paddock, "floor": Floor(place, image, script)}, rounds)
+    taken = interleave({"paddock": batch, "floor": Floor(place, batch.image, script)}, rounds)
     name = f"{TASKS} tasks over {REPOSITORIES} repositories / xargs docker run"
     return [ratio(name, taken["paddock"], taken["floor"], TARGET)]

@@ -19,8 +19,12 @@ from runner.store.run_id import new_run_id
 
 def digest_of(batch: Batch) -> str:
     """`sha256:...` of all that a batch is made of, what its prompt files say included; not of its bounds."""
-    written = json.dumps([item.model_dump(mode="json", exclude={"place"}) for item in batch.items], sort_keys=True)
-    return "sha256:" + hashlib.sha256(written.encode()).hexdigest()
+    digest = hashlib.sha256(b"[")
+    for number, item in enumerate(batch.items):  # one by one: the text of all of them may be large
+        written = json.dumps(item.model_dump(mode="json", exclude={"place"}), sort_keys=True)
+        digest.update(b", " * bool(number) + written.encode())
+    digest.update(b"]")
+    return "sha256:" + digest.hexdigest()
 
 
 def add_batch(batch: Batch, demands: Sequence[Demand], options: BatchOptions, batches: Batches, clock: Clock) -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 from runner.batch.conductor import Conductor, Rules
 from runner.batch.fitting import Key
 from runner.batch.live import Live
+from runner.batch.meter import Meter, metered, usage_file
 from runner.batch.settled import Settled
-from runner.batch.worker import Start, carry_out, told_as_bug
+from runner.batch.worker import Start, carry_out, is_unfinished, told_as_bug
 from runner.clock import timestamp
 from runner.errors import StoreError
 from runner.model.batch import Work
@@ -21,7 +22,7 @@ from runner.model.batch_events import BatchEvent
 from runner.run.host import Host
 from runner.store.batches import ENDED, STOPPED, Batches, TaskRow
 from runner.store.files import append_line
-from runner.store.ledger import RUNNING, Ledger
+from runner.store.ledger import Ledger
 from runner.store.runs import RunPaths
 
 TICK = 0.5
@@ -103,7 +104,7 @@ def carry_batch(  # noqa: PLR0913, PLR0917 - what, how, where, and for whom
     with Ledger(host.ledger) as ledger:
 
         def runs_of(key: str) -> Sequence[tuple[str, bool]]:
-            return [(row.id, row.state == RUNNING) for row in ledger.of_batch(key)]
+            return [(row.id, is_unfinished(row, host.settings.state_dir)) for row in ledger.of_batch(key)]
 
         conductor = Conductor(
             batch,
@@ -115,7 +116,7 @@ def carry_batch(  # noqa: PLR0913, PLR0917 - what, how, where, and for whom
             asked_for=lambda number: Work.model_validate_json(batches.work(batch, number)).retry_failed,
             tell=Recorder(events_file(host.settings.state_dir, batch), audience.tell),
         )
-        with crew.at_work():
+        with metered(Meter(usage_file(host.settings.state_dir, batch), host.clock)), crew.at_work():
             go_on(conductor, crew, batches, batch, stops, audience)
     state = STOPPED if conductor.left else ENDED
     batches.end(batch, state=state, why=conductor.draining, ended_at=timestamp(host.clock.now()))

@@ -21,7 +21,7 @@ from runner.store.batches import DONE, QUEUED, RUNNING, SKIPPED, AttemptRow, Bat
 Launch = Callable[[Key, TaskRow, Start], None]
 """Begins one try; its end comes back through `Conductor.ended`."""
 RunsOf = Callable[[str], Sequence[tuple[str, bool]]]
-"""The runs of one try, oldest first: id, and whether it is still under way in the ledger."""
+"""The runs of one try, oldest first: id, and whether it is unfinished: under way, or with work to be collected."""
 AskedFor = Callable[[int], int]
 """How often a task's agent may fail and be tried again."""
 
@@ -208,12 +208,12 @@ class Conductor:
             row = row._replace(state=RUNNING, tries=row.tries + 1, not_before="", stop=0, run="", started_at=at)
         self.attempts[key] = row
         self._taken.take(key, chosen.demand)
-        self._say("began", key, text="what an earlier process began is taken up" if taken_up else "")
+        self._say("began", key, text="what was begun is taken up" if taken_up else "")
         self._launch(key, task, self._start(task, row, taken_up))
 
     def _unfinished(self, row: AttemptRow, runs: Sequence[tuple[str, bool]]) -> tuple[str, ...]:
-        """The runs of a try of which this batch has not seen the end: they are taken up, never begun anew."""
-        if any(under_way for _, under_way in runs) or not row.ended_at:
+        """The runs of a try that has not come to its end, as far as the batch knows: they are taken up."""
+        if any(unfinished for _, unfinished in runs) or not row.ended_at:
             return tuple(run for run, _ in runs)
         return ()
 

@@ -18,9 +18,9 @@ from runner.run.context import find_earlier
 from runner.run.execute import run_task
 from runner.run.host import Host
 from runner.run.rounds import Loop, policy_base_of, run_rounds
-from runner.run.take_up import NOT_CONFIRMED, take_up
-from runner.store.ledger import RUNNING, Ledger
-from runner.store.runs import read_result, run_paths
+from runner.run.take_up import NOT_BEGUN, take_up
+from runner.store.ledger import RUNNING, Ledger, RunRow
+from runner.store.runs import keeps_work, read_result, run_paths
 
 LOOKED_AT = 16 * 1024
 """Bytes of an agent's log in which its provider's refusal would be."""
@@ -41,7 +41,7 @@ class Start:
     base: str = ""
     """The branch of the one that it goes on with."""
     begun: tuple[str, ...] = ()
-    """Its runs that an earlier process began: they are taken up, and none is begun anew."""
+    """Its runs that were begun and are unfinished: they are taken up, and none is begun anew."""
 
 
 def carry_out(start: Start, host: Host, live: Live, templates: Path) -> Settled:
@@ -103,28 +103,38 @@ def task_of(task: Task, start: Start, host: Host) -> Task:
 
 
 def recovered(start: Start, host: Host) -> Settled:
-    """What a try came to whose process died: the run that was under way is taken up, and nothing is done twice.
+    """What a try came to that was left unfinished: its run is taken up, and nothing is done twice.
 
     One whose agent had not begun did nothing, so that it is no answer to what the task asks.
     """
     state = host.settings.state_dir
-    unbegun = False
     with Ledger(host.ledger) as ledger:
         for run in start.begun:
-            row, paths = ledger.get(run), run_paths(state, run)
-            if row is not None and row.state == RUNNING:
-                had_begun = paths.began.exists()
-                result = take_up(row, paths, host, ledger)
-                never = not had_begun or result.agent_exit_code == NOT_CONFIRMED
-                unbegun = never and result.outcome is Outcome.CANCELLED and not host.cancellation.requested
+            row = ledger.get(run)
+            if row is not None and is_unfinished(row, state):
+                take_up(row, run_paths(state, run), host, ledger)
     results = [read_result(run_paths(state, run)) for run in start.begun]
     own = [each for each in results if each.agent == results[0].agent]
     whole = [each for each in own if each.rounds]
-    if unbegun and len(own) == 1:
+    if had_not_begun(own[-1]) and len(own) == 1 and not host.cancellation.requested:
         reason = "its agent had not begun when the process died"
         return settled_of(own[-1])._replace(fault="unbegun", reason=reason)
     last = (whole or own)[-1]
     return settled_of(last, overloaded=bool(start.provider) and is_overloaded(last, host))
+
+
+def had_not_begun(result: RunResult) -> bool:
+    """Whether a run was taken up, by this process or by one that died since, and its agent had not begun."""
+    return result.outcome is Outcome.CANCELLED and NOT_BEGUN in result.notices
+
+
+def is_unfinished(row: RunRow, state: Path) -> bool:
+    """Whether a run is under way, or the engine failed it while its work was still to be collected.
+
+    Such a run is gone on with: its agent may have done all that it was asked, which is not done a second time.
+    """
+    lost = row.outcome == Outcome.ENGINE_FAILED and not row.branch
+    return row.state == RUNNING or (lost and keeps_work(run_paths(state, row.id)))
 
 
 def is_overloaded(result: RunResult, host: Host) -> bool:

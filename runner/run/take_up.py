@@ -49,6 +49,8 @@ from runner.store.tree import remove_tree
 
 NOT_CONFIRMED = 125
 """The shim's exit code when nobody told it to let the agent go."""
+NOT_BEGUN = "The agent had not begun when its Paddock died."
+"""The notice by which a later look at the result tells such a run from one that somebody stopped."""
 CLOCKS_DIFFER = 5.0
 """Seconds by which the engine's clock and ours may disagree on the agent's age; else the time was set meanwhile."""
 GAP = b"\n[paddock: the engine has not kept all of the output; what comes now may repeat some of it]\n"
@@ -78,6 +80,8 @@ def take_up(row: RunRow, paths: RunPaths, host: Host, ledger: Ledger) -> RunResu
         else:
             end_containers(paths.id, host)
             collect_the_rest(attempt, ending, standing)
+        if not attempt.began:
+            attempt.journal.notice(NOT_BEGUN)
         return finish_run(attempt)
 
 
@@ -110,6 +114,8 @@ def collect_the_rest(attempt: Attempt, ending: Ending | None, standing: Standing
     recall_words(attempt)
     attempt.supervised = ending.supervised if ending else Supervised(exit=None, stopped=None, seconds=0.0, output=0)
     attempt.began = ending.began if ending else read_beginning(attempt.paths) is not None
+    if attempt.began and attempt.supervised and attempt.supervised.failure:
+        attempt.errors.append(EngineError(attempt.supervised.failure))  # it was the engine's end, not the agent's
     if attempt.workspace is not None and read_recovery(attempt.paths) is not None:
         collect_again(attempt)
     elif standing is not None:  # all of it was taken out before the workspace began to be removed

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tenacity.wait import wait_none
 
 from runner.batch.assembly import assemble
 from runner.batch.beginning import add_batch, take_over
 from runner.batch.carry import Audience, Stops, carry_batch, events_file
 from runner.batch.check import Demand, Room, build_images, check_batch, room_of
 from runner.batch.conductor import Rules
+from runner.batch.settled import WAITS
 from runner.errors import RefusedError
 from runner.model.batch import Batch, BatchOptions
 from runner.model.batch_events import BatchEvent
@@ -21,7 +23,7 @@ from runner.sandbox.fake import FakeBox
 from runner.store.batch_files import read_batch
 from runner.store.batches import AttemptRow, Batches
 from runner.store.ledger import Ledger
-from tests.unit.run.fake_host import FakeHost, git
+from tests.unit.run.fake_host import FakeHost, collect_here, git
 
 
 def commits(box: FakeBox) -> int:
@@ -241,6 +243,24 @@ def test_a_bug_in_one_task_is_told_and_the_others_go_on(place: Place, monkeypatc
     rows = place.rows(place.carry(THREE))
     assert (rows["fails"].outcome, rows["works"].outcome) == ("engine-failed", "completed")
     assert "bug in Paddock: ZeroDivisionError" in rows["fails"].reason
+
+
+def test_work_that_the_engine_kept_from_coming_out_is_collected_later_and_its_agent_is_not_run_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[str] = []
+    ends = iter([137])  # of the collector, as by `docker kill`
+
+    def works(box: FakeBox) -> int:
+        began.append(box.id)
+        return commits(box)
+
+    monkeypatch.setitem(WAITS, "engine", wait_none())
+    place.fake.engine.programs |= {"works": works, "collector": lambda box: next(ends, 0) or collect_here(box)}
+    identifier = place.carry('[[tasks]]\nname = "one"\nrepo = "REPO"\ncommand = ["works"]\n')
+    row = place.rows(identifier)["one"]
+    assert (row.outcome, row.commits, row.tries, row.failures, len(began)) == ("completed", 1, 1, 1, 1)
+    assert [branch for branch in place.fake.branches() if branch != "main"] == [row.branch]
 
 
 def test_a_batch_that_somebody_carries_out_is_not_taken_from_them(place: Place) -> None:

@@ -146,3 +146,23 @@ def test_a_run_whose_agent_had_not_begun_is_no_answer(fake: FakeHost) -> None:
     kept = settled(fake, task, host, begun=(run,))
     assert (kept.run, kept.outcome, kept.fault) == (run, Outcome.CANCELLED.value, "unbegun")
     assert fake.branches() == ["main"]
+
+
+def test_a_run_whose_agent_had_not_begun_is_no_answer_also_to_the_process_after_the_next(fake: FakeHost) -> None:
+    """The one that took it up died, too, before the batch was told."""
+    host = replace(fake.host(), cancellation=type(fake.cancellation)())
+    task = fake.task(commits, batch="b/1/1/1")
+    run = orphan(fake, host, task, "prepared")
+    settled(fake, task, host, begun=(run,))
+    with Ledger(host.ledger) as ledger:
+        assert [(row.state, row.outcome) for row in ledger.of_batch("b/1/1/1")] == [("ended", "cancelled")]
+    assert settled(fake, task, host, begun=(run,)).fault == "unbegun"
+
+
+def test_a_run_that_somebody_stopped_is_not_taken_for_one_that_had_not_begun(fake: FakeHost) -> None:
+    host = replace(fake.host(), cancellation=type(fake.cancellation)())
+    host.cancellation.request()
+    task = fake.task(commits, batch="b/1/1/1")
+    run = run_task(task, host).id
+    kept = settled(fake, task, host, begun=(run,))
+    assert (kept.outcome, kept.fault) == (Outcome.CANCELLED.value, "never")

@@ -137,6 +137,21 @@ def test_the_work_gets_out_wherever_paddock_died(fake: FakeHost, moment: str, mo
     assert_all_is_there(fake, result)
 
 
+def test_an_agent_that_somebody_killed_has_not_failed_also_when_its_paddock_died_after_it(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(box: FakeBox) -> int:
+        works(box)
+        box.received.append("SIGKILL")
+        return 137
+
+    with dying_in(collect, "open_quarantine", monkeypatch):
+        paths = orphan(fake, killed)
+    result = recover(fake, paths)
+    assert (result.outcome, "ended from outside" in result.reason) == (Outcome.ENGINE_FAILED, True)
+    assert [commit.subject for commit in result.commits] == ["add new.txt", "paddock: uncommitted work"]
+
+
 def test_a_workspace_that_was_being_removed_is_not_taken_for_the_agents_work(
     fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
