@@ -70,7 +70,7 @@ def exit_codes() -> str:
     ]
     rows += [
         ("", EXIT_EXPECTED_CHANGES, "`no-changes` under `--expect-changes`."),
-        ("", EXIT_TASKS_FAILED, "`paddock batch run`: some of its tasks did not succeed."),
+        ("", EXIT_TASKS_FAILED, "`paddock batch run`, and what is done after it: some of the tasks did not succeed."),
         ("", EXIT_UNVERIFIED, "`paddock verify`: something is not as the record says."),
         ("", 2, "The command line cannot be understood, or no run has that id."),
         ("", 124, "`paddock wait --timeout`: a run is still running."),
@@ -157,6 +157,18 @@ def decisions() -> str:
     return "".join(f"- [{title}]({page.name})\n" for title, page in zip(titles, pages, strict=True))
 
 
+def where_fields() -> str:
+    """What `--where` may ask for."""
+    from runner.batch.where import FIELDS
+
+    kinds = {"text": "`=` `!=` `~`", "words": "`=` `!=` `~`", "yes-no": "`=` `!=`"}
+    compared = [kinds.get(field.kind, "`=` `!=` `<` `<=` `>` `>=`") for field in FIELDS.values()]
+    rows: list[tuple[object, ...]] = [
+        (f"`{name}`", sign, field.meaning) for (name, field), sign in zip(FIELDS.items(), compared, strict=True)
+    ]
+    return table(("field", "compared with", "meaning"), rows)
+
+
 def batch_keys() -> str:
     """Every key of a batch file, table by table."""
     from runner.model import batch
@@ -194,6 +206,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "threats": threats,
     "attack-tests": attack_tests,
     "batch-keys": batch_keys,
+    "where-fields": where_fields,
 }
 
 

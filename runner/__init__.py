@@ -1,6 +1,6 @@
 """Paddock: coding agents, unattended, in containers that can be trusted.
 
-As a library: `from runner import Policy, Task, run`. What it gives is loaded when it is asked for.
+As a library: `from runner import Policy, Task, batch, run`. What it gives is loaded when it is asked for.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.errors import PaddockError as PaddockError
-    from runner.library import Running as Running
-    from runner.library import run as run
+    from runner.library.batches import RunningBatch as RunningBatch
+    from runner.library.batches import batch as batch
+    from runner.library.batches import resume as resume
+    from runner.library.runs import Running as Running
+    from runner.library.runs import run as run
+    from runner.model.batch_result import BatchResult as BatchResult
     from runner.model.policy import Limits as Limits
     from runner.model.policy import Policy as Policy
     from runner.model.result import Outcome as Outcome
@@ -22,8 +26,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LENT = {
-    "run": "runner.library",
-    "Running": "runner.library",
+    "run": "runner.library.runs",
+    "Running": "runner.library.runs",
+    "batch": "runner.library.batches",
+    "resume": "runner.library.batches",
+    "RunningBatch": "runner.library.batches",
+    "BatchResult": "runner.model.batch_result",
     "Policy": "runner.model.policy",
     "Limits": "runner.model.policy",
     "Task": "runner.model.task",
@@ -52,5 +60,6 @@ class CallablePackage(ModuleType):
     """
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """See the function of that name in `runner.library`."""
-        return getattr(import_module("runner.library"), self.__name__.rpartition(".")[2])(*args, **options)
+        """See the function of that name below `runner.library`."""
+        name = self.__name__.rpartition(".")[2]
+        return getattr(import_module(_LENT[name]), name)(*args, **options)

@@ -7,6 +7,7 @@ gives the whole, validated.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -46,6 +47,11 @@ def read_by_ci() -> bool:
     return any(os.environ.get(name) for name in systems)
 
 
+def other_ci() -> str:
+    """`azure` or `teamcity` where that reads along, which have commands of their own."""
+    return "azure" if os.environ.get("TF_BUILD") else "teamcity" if os.environ.get("TEAMCITY_VERSION") else ""
+
+
 def takes_workflow_commands() -> bool:
     """Whether the CI system that reads along knows GitHub's commands."""
     return bool(os.environ.get("GITHUB_ACTIONS") or os.environ.get("GITEA_ACTIONS"))
@@ -65,6 +71,11 @@ def config_file() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_config_dir("paddock")) / "config.toml"
+
+
+def own_templates() -> Path:
+    """The user's own folder of templates, beside the config file; it need not be there."""
+    return config_file().parent / "templates"
 
 
 def trust_file() -> Path:
@@ -135,10 +146,8 @@ def load_settings(**flags: Any) -> Settings:
         return reader(**layers)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise UsageError(
-            f"Setting {key}: {first['msg']}.", hint=f"Look at {config_file()} and PADDOCK_* variables."
-        ) from error
+        key, why = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"Setting {key}: {why}.", hint=f"Look at {config_file()} and PADDOCK_* variables.") from error
 
 
 @cache
@@ -188,6 +197,15 @@ def git_environment() -> dict[str, str]:
         "HTTP_PROXY",
     )
     return {name: os.environ[name] for name in (*wanted, *trust) if name in os.environ}
+
+
+def forge_environment() -> dict[str, str]:
+    """The user's own variables for `gh` and `glab`, their tokens among them; nobody is there to be asked anything."""
+    own = re.compile(r"(GH|GITHUB|GLAB|GITLAB)_[A-Z_]*(TOKEN|HOST|CONFIG_DIR)")
+    more = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "DBUS_SESSION_BUS_ADDRESS")
+    named = {name: value for name, value in os.environ.items() if own.fullmatch(name) or name in more}
+    quiet = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "NO_PROMPT": "1", "GLAB_CHECK_UPDATE": "false"}
+    return {**git_environment(), **named, **quiet, "NO_COLOR": "1"}
 
 
 def home() -> Path:

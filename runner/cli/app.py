@@ -208,6 +208,10 @@ def main() -> NoReturn:
     # Hundreds of modules are loaded and none is ever thrown away: looking for cycles among them is a tenth of a second.
     gc.set_threshold(100_000, 50, 50)
     leave_plugins_out()
+    if None in {sys.stdin, sys.stdout, sys.stderr}:
+        from runner.cli.terminal import open_closed_streams
+
+        open_closed_streams()
     if read_by_ci():
         from runner.cli.ci_log import guard_streams
 

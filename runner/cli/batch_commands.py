@@ -7,6 +7,9 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from runner.cli.batch_after_commands import add_after
+from runner.cli.options import BatchId
+
 batch_app = typer.Typer(
     help="Many tasks from one file: checked first, carried out side by side, gone on with after a crash.",
     no_args_is_help=True,
@@ -43,8 +46,13 @@ MaxCost = Annotated[
     typer.Option("--max-cost", metavar="USD", min=0.01, help="Stop when all of it has cost that much."),
 ]
 BatchJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout at the end, and nothing else.")]
+BatchNotify = Annotated[
+    Optional[bool],  # noqa: UP045
+    typer.Option(
+        "--notify/--no-notify", help="Tell those that [notify] of the settings names; without any, the desktop."
+    ),
+]
 BatchQuiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing until the end.")]
-BatchId = Annotated[str, typer.Argument(metavar="ID", help="A batch: its id, a unique beginning of it, or `last`.")]
 
 
 @batch_app.command("plan")
@@ -80,16 +88,18 @@ def run(  # noqa: PLR0913, PLR0917
     fail_fast: FailFast = None,
     max_cost: MaxCost = None,
     new: Annotated[bool, typer.Option("--new", help="Also where a batch of the same file is not done.")] = False,
+    notify: BatchNotify = None,
     quiet: BatchQuiet = False,
     json: BatchJson = False,
 ) -> None:
     """Carry a batch out. Ctrl-C once: nothing new begins; twice: what runs is stopped and collected."""
-    ours = {"jobs", "fail_fast", "max_cost", "new", "quiet", "json"}
+    ours = {"jobs", "fail_fast", "max_cost", "new", "notify", "quiet", "json"}
     given = _given({name: value for name, value in locals().items() if name not in {*ours, "ours"}})
-    from runner.cli.batching import Changes, run_batch
+    from runner.cli.batching import Ask, run_batch
+    from runner.library.batching import Changes
 
     changes = Changes(jobs=jobs, fail_fast=fail_fast, max_cost=max_cost)
-    raise typer.Exit(run_batch(given, changes, new=new, quiet=quiet, as_json=json))
+    raise typer.Exit(run_batch(given, changes, Ask(quiet=quiet, as_json=json, notify=notify), new=new))
 
 
 @batch_app.command("resume")
@@ -98,14 +108,16 @@ def resume(  # noqa: PLR0913, PLR0917
     jobs: Jobs = None,
     fail_fast: FailFast = None,
     max_cost: MaxCost = None,
+    notify: BatchNotify = None,
     quiet: BatchQuiet = False,
     json: BatchJson = False,
 ) -> None:
     """Go on with a batch that was stopped or whose process died. What is done stays done; what ran is recovered."""
-    from runner.cli.batching import Changes, resume_batch
+    from runner.cli.batching import Ask, resume_batch
+    from runner.library.batching import Changes
 
     changes = Changes(jobs=jobs, fail_fast=fail_fast, max_cost=max_cost)
-    raise typer.Exit(resume_batch(batch, changes, quiet=quiet, as_json=json))
+    raise typer.Exit(resume_batch(batch, changes, Ask(quiet=quiet, as_json=json, notify=notify)))
 
 
 @batch_app.command("retry")
@@ -118,14 +130,17 @@ def retry(  # noqa: PLR0913, PLR0917
     jobs: Jobs = None,
     fail_fast: FailFast = None,
     max_cost: MaxCost = None,
+    notify: BatchNotify = None,
     quiet: BatchQuiet = False,
     json: BatchJson = False,
 ) -> None:
     """Make tasks anew that failed or were skipped, and go on."""
-    from runner.cli.batching import Changes, resume_batch
+    from runner.cli.batching import Ask, resume_batch
+    from runner.library.batching import Again, Changes
 
     changes = Changes(jobs=jobs, fail_fast=fail_fast, max_cost=max_cost)
-    raise typer.Exit(resume_batch(batch, changes, quiet=quiet, as_json=json, again=tasks or ["*"], named=bool(tasks)))
+    again = Again(tasks=tasks or ["*"], named=bool(tasks))
+    raise typer.Exit(resume_batch(batch, changes, Ask(quiet=quiet, as_json=json, notify=notify), again))
 
 
 @batch_app.command("status")
@@ -160,6 +175,31 @@ def stop(
     from runner.cli.batch_status import stop_batch
 
     stop_batch(batch, now=now)
+
+
+@batch_app.command("report")
+def report(
+    batch: BatchId = "last",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f", metavar="FORMAT", help="md, html, json, junit or csv. [default: the file's, or md]"
+        ),
+    ] = "",
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write it, whole or not at all. [default: stdout]"
+        ),
+    ] = None,
+) -> None:
+    """Tell all that a batch did: timeline, tasks, checks, gates, denials, diffs, cost. Also while it is at work."""
+    from runner.cli.batch_report import report_batch
+
+    report_batch(batch, form=form, output=output)
+
+
+add_after(batch_app)
 
 
 def _given(parameters: dict[str, Any]) -> Any:

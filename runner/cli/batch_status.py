@@ -6,10 +6,9 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from runner.batch.carry import events_file
-from runner.batch.settled import best_of
+from runner.batch.standing import DIED, TaskState, state_of, task_states
 from runner.cli.batch_lines import line_of
 from runner.cli.listing import age
 from runner.cli.runs import find_run
@@ -18,55 +17,17 @@ from runner.errors import RefusedError, RunNotFoundError
 from runner.escape import escape_text
 from runner.model.batch_events import BatchEvent
 from runner.settings import state_dir
-from runner.store.batches import DONE, RUNNING, SKIPPED, AttemptRow, Batches, BatchRow, TaskRow
+from runner.store.batches import RUNNING, Batches, BatchRow
 from runner.store.ledger import LEDGER_NAME
-from runner.store.owner import owner_alive
 
 BATCHES = ("BATCH", "STATE", "TASKS", "DONE", "FAILED", "AGE", "FILE")
 TASKS = ("TASK", "STATE", "REPOSITORY", "AGENT", "TRIES", "COMMITS", "COST", "RUN")
 POLL_SECONDS = 0.5
-DIED = "interrupted"
-
-
-class TaskState(NamedTuple):
-    """One task, and where it stands."""
-
-    task: TaskRow
-    attempts: Sequence[AttemptRow]
-
-    @property
-    def best(self) -> AttemptRow:
-        """The attempt that stands for it: the one that was chosen, else what is under way, else any."""
-        running = [each for each in self.attempts if each.state == RUNNING]
-        return running[0] if running else best_of(self.attempts)
-
-    @property
-    def word(self) -> str:
-        """Where it stands."""
-        return self.best.outcome if self.over and self.best.state == DONE else self.best.state
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing of it is still to come."""
-        return all(each.state in {DONE, SKIPPED} for each in self.attempts)
-
-    @property
-    def failed(self) -> bool:
-        """Whether it is over, and did not do what it was to do."""
-        return self.over and not self.best.ok
 
 
 def open_batches() -> Batches:
     """The batches of this user's state directory; to be used with `with`."""
     return Batches(state_dir() / LEDGER_NAME)
-
-
-def task_states(batch: str, batches: Batches) -> list[TaskState]:
-    """Every task of a batch."""
-    by_task: dict[int, list[AttemptRow]] = {}
-    for row in batches.attempts(batch):
-        by_task.setdefault(row.task, []).append(row)
-    return [TaskState(task, by_task[task.number]) for task in batches.tasks(batch)]
 
 
 def show_status(prefix: str, *, as_json: bool) -> None:
@@ -150,11 +111,6 @@ def summary_of(row: BatchRow, states: Sequence[TaskState]) -> Iterator[str]:
         yield f"go on with it: paddock batch resume {row.id}"
     elif failed and state_of(row) != RUNNING:
         yield f"make the failed ones anew: paddock batch retry {row.id}"
-
-
-def state_of(row: BatchRow) -> str:
-    """`running`, `stopped`, `ended`, or `interrupted` when the process that carried it out is gone."""
-    return DIED if row.state == RUNNING and not owner_alive(row) else row.state
 
 
 def batch_document(row: BatchRow, states: Sequence[TaskState]) -> str:

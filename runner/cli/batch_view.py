@@ -16,6 +16,7 @@ from runner.cli.batch_lines import line_of
 from runner.cli.terminal import color_for, outcome_color, say
 from runner.escape import escape_text
 from runner.model.batch_events import BatchEvent
+from runner.report.batch_words import clock, short_repo
 from runner.store.batches import DONE, SKIPPED
 
 if TYPE_CHECKING:  # rich takes a tenth of a second, which a batch in a pipeline need not wait for
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # rich takes a tenth of a second, which a batch in a pipeline
 SHOWN = frozenset({"began", "ended", "again", "skipped", "chosen", "notice"})
 MOST_RECENT = 5
 MOST_RUNNING = 40
-MINUTE = 60
 
 
 class PlainView:
@@ -124,14 +124,7 @@ def view_of(batch: str, *, quiet: bool) -> Iterator[PlainView | TableView]:
 
 def short(repo: str) -> str:
     """The end of a repository's name."""
-    return escape_text(repo.rstrip("/").rsplit("/", 1)[-1])
-
-
-def clock(seconds: float) -> str:
-    """`1:02`, or `1:02:03`."""
-    minutes, rest = divmod(int(seconds), MINUTE)
-    hours, minutes = divmod(minutes, MINUTE)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return escape_text(short_repo(repo))
 
 
 def money(usd: float) -> str:

@@ -20,7 +20,7 @@ from runner.cli.running import TaskOptions, result_of, task_of, tell
 from runner.cli.terminal import say
 from runner.model.result import RunResult
 from runner.report.ci_annotations import annotations_of
-from runner.settings import takes_workflow_commands, workflow_files
+from runner.settings import other_ci, takes_workflow_commands, workflow_files
 
 UNTOLD = 1
 """The exit code of a run that went well when later steps cannot be told of it."""
@@ -48,6 +48,11 @@ def annotate(result: RunResult, log: TextIO) -> None:
     """Say at the job, and at the files, what a person should see."""
     if takes_workflow_commands():
         write_commands(annotations_of(result), log)
+    elif system := other_ci():
+        from runner.report.ci_dialects import azure_command, teamcity_command
+
+        command = azure_command if system == "azure" else teamcity_command
+        write_commands(filter(None, annotations_of(result, command)), log)
 
 
 @contextmanager

@@ -15,8 +15,7 @@ from runner.cli.terminal import answer, say
 from runner.errors import EngineError, RefusedError, RunNotFoundError, StillRunningError, UsageError
 from runner.model.quantities import parse_duration
 from runner.model.result import RunResult
-from runner.repo.merging import merge_branch
-from runner.repo.source import inspect_source
+from runner.run.branches import merge_work
 from runner.run.chain import follower
 from runner.run.cleaning import Prune, forget_run, prune_state
 from runner.sandbox.docker_engine import DockerEngine
@@ -122,29 +121,8 @@ def merge_run(run_id: str) -> None:
     result = read_result(paths) if row.state != RUNNING else None
     if result is None or not result.branch:
         raise RefusedError(f"{row.id} has no branch to merge.", hint=f"Look at `paddock show {row.id}`.")
-    source = inspect_source(result.repo, result.branch, effective_uid=os.geteuid())
-    if source.bare:
-        raise RefusedError(
-            f"{result.repo} is bare: it has no work tree to merge into.", hint=f"Fetch {result.branch} from it."
-        )
-    if source.has_lfs:
-        raise RefusedError(
-            f"{result.repo} uses Git LFS, whose filters Paddock does not start.", hint=f"git merge {result.branch}"
-        )
-    if source.base_sha != result.head:
-        raise RefusedError(
-            f"{result.branch} has moved since the run ended ({source.base_sha[:10]}, was {result.head[:10]}).",
-            hint="The gates looked at the older commit; merge by hand if that is what you want.",
-        )
     with cancellation_by_signals():  # a merge that is stopped half-way leaves a work tree that is neither
-        merged = merge_branch(
-            source.path,
-            source.git_dir,
-            result.branch,
-            home=home(),
-            user=source.user(os.geteuid()),
-            message=f"Merge {result.branch}",
-        )
+        merged = merge_work(result, home=home(), uid=os.geteuid())
     say(f"{merged.how} of {merged.into} to {merged.head[:10]}")
     answer(merged.head)
 

@@ -18,6 +18,7 @@ Words = Annotated[
         metavar="-- CMD ARGS... | PROMPT", help="The command after --, or a prompt for --agent.", show_default=False
     ),
 ]
+BatchId = Annotated[str, typer.Argument(metavar="ID", help="A batch: its id, a unique beginning of it, or `last`.")]
 PolicyOption = Annotated[
     str | None,
     typer.Option(

@@ -13,16 +13,16 @@ from runner.cli.console import Console, View
 from runner.cli.terminal import answer_json
 from runner.cli.unstarted import nothing_started
 from runner.errors import EngineError, PaddockError, UsageError
-from runner.library import this_host
+from runner.library.host import this_host
+from runner.library.runs import carry_out as carry_out_task
 from runner.model.result import EXIT_CODES, Outcome, RunResult
 from runner.model.settings import Settings
-from runner.model.task import USUAL_ROUNDS, Task, TaskResult
+from runner.model.task import Task, TaskResult
 from runner.repo.urls import is_url
 from runner.run.cancellation import Cancellation
 from runner.run.decision import decide
-from runner.run.execute import run_task
 from runner.run.host import Host
-from runner.settings import load_settings
+from runner.settings import load_settings, own_templates
 
 if TYPE_CHECKING:  # few runs go to the background
     from runner.cli.background import Leave
@@ -169,19 +169,9 @@ def leaving(leave: Leave, console: Console) -> Leave:
 
 def run_loop(task: Task, options: TaskOptions, host: Host) -> RunResult:
     """The task; in rounds, where the options ask for any."""
-    if not (options.until or options.review):
-        if options.max_rounds is not None:
-            raise UsageError("--max-rounds says nothing without --until or --review.")
-        return run_task(task, host)
     if options.until and options.check:
         raise UsageError("--check and --until are two checks.", hint="Leave one out: --until checks at the end, too.")
-    if task.agent == "command":
-        raise UsageError("A command cannot be told what to mend.", hint="Choose an agent with --agent.")
-    from runner.cli.templates import own_templates
-    from runner.run.rounds import Loop, run_rounds
-
-    loop = Loop(max_rounds=options.max_rounds or USUAL_ROUNDS, review=options.review, templates=own_templates())
-    return run_rounds(task, loop, host)
+    return carry_out_task(task, host, until=options.until, review=options.review, max_rounds=options.max_rounds)
 
 
 def view_of(options: TaskOptions, task: Task) -> View:
@@ -213,7 +203,6 @@ def task_of(options: TaskOptions, settings: Settings) -> Task:
     result: TaskResult = "branch"
     title = f"{options.template} {prompt}".strip() if options.template else ""
     if options.template:
-        from runner.cli.templates import own_templates
         from runner.model.template import render
         from runner.store.templates import find_template
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +20,7 @@ def add_templates(app: typer.Typer) -> None:
 def template_list() -> None:
     """The templates that --template takes, yours and the shipped ones."""
     from runner.cli.terminal import answer, table
+    from runner.settings import own_templates
     from runner.store.templates import list_templates
 
     rows = [
@@ -36,16 +36,10 @@ def template_show(name: Annotated[str, typer.Argument(metavar="NAME", help="As t
     """A template's file as it is. Copy it into your own folder to change it; stderr says where that is."""
     from runner.cli.terminal import answer, say, visible
     from runner.escape import escape_text
+    from runner.settings import own_templates
     from runner.store.templates import find_template
 
     own = own_templates()
     found = find_template(name, own)
     say(escape_text(f"this is {found.path}" + ("" if found.own else f"; yours would be {own / found.path.name}")))
     answer(visible(found.path.read_text(encoding="utf-8")).rstrip("\n"))
-
-
-def own_templates() -> Path:
-    """The user's own folder of templates, beside the config file; it need not be there."""
-    from runner.settings import config_file
-
-    return config_file().parent / "templates"

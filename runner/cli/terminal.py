@@ -95,6 +95,19 @@ def abandon(target: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())
 
 
+def open_closed_streams() -> None:
+    """Let standard streams that are closed lead nowhere: the next file that is opened would take their place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)
+            if handle != number:  # it is open, and Python could not use it
+                os.dup2(handle, number)
+                os.close(handle)
+            stream = os.fdopen(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)  # what keeps it from being closed once another one stands for it
+
+
 def end_process(code: int) -> NoReturn:
     """End with `code` once both streams are written; a success that could not be told is none.
 

@@ -55,6 +55,11 @@ GATES: dict[str, tuple[Verdict, Concern]] = {
 BLOCK = "block"
 
 
+def heading(name: str) -> str:
+    """Under which a reviewer reads a gate's findings; the gate's own name where this version does not know it."""
+    return f"{GATES[name][1].value} ({name})" if name in GATES else name
+
+
 def danger(name: str) -> int:
     """The place of a gate among all, the most dangerous first; one that this version does not know comes last."""
     order = list(Concern)

@@ -55,7 +55,7 @@ EXIT_EXPECTED_CHANGES = 3
 
 
 EXIT_TASKS_FAILED = 18
-"""`paddock batch run`: some of its tasks did not succeed."""
+"""`paddock batch run`, and what is done after it: some of the tasks did not succeed."""
 
 
 EXIT_UNVERIFIED = 21

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from runner.model.agent_settings import AgentSettings
 from runner.model.base import Record
+from runner.model.notify_settings import NotifySettings
 from runner.model.wording import quoted
 
 
@@ -60,6 +61,11 @@ class Settings(Record):
         description="Where folders are on the engine's machine that Paddock, in a container, sees elsewhere, as in "
         '`{ "/workspace" = "/srv/ci/workspace" }`; the state directory has to lie in one of them, or be at the same '
         "place in both.",
+    )
+    notify: NotifySettings | None = Field(
+        default=None,
+        description="Who is told when a batch is over, or a task of it fails: `on`, `desktop`, `command`, "
+        "`[notify.webhook]`. See [batches](batch.md#notifications).",
     )
     image: str = Field(default="", description="Image of a run that names none; empty means the shipped base image.")
 

@@ -38,10 +38,9 @@ def clone_source(url: str, state_dir: Path, *, environment: Mapping[str, str], d
     GitError when the remote could not be reached.
     """
     remote = parse_url(url)
-    fetching = _environment(remote, environment)
-    name = f"{remote.name}-{hashlib.sha256(remote.url.encode()).hexdigest()[:12]}"
-    place = state_dir / "clones" / f"{name}.git"
-    with _alone(place):
+    fetching = remote_environment(remote, environment)
+    place = clone_place(url, state_dir)
+    with alone(place):
         branch, object_format = _default_branch(remote, fetching, deadline)
         if not (place / "HEAD").exists():
             run_git(["init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", str(place)])
@@ -49,25 +48,49 @@ def clone_source(url: str, state_dir: Path, *, environment: Mapping[str, str], d
     return place
 
 
+def clone_place(url: str, state_dir: Path) -> Path:
+    """Where the clone of a URL is, or would be. Raises RepositoryError for one that is not fetched."""
+    remote = parse_url(url)
+    return state_dir / "clones" / f"{remote.name}-{hashlib.sha256(remote.url.encode()).hexdigest()[:12]}.git"
+
+
+def lock_of(place: Path) -> Path:
+    """The file that is locked while a clone is changed."""
+    return place.with_suffix(".lock")
+
+
 def reach_remote(url: str, *, environment: Mapping[str, str], deadline: float = 60.0) -> None:
     """Ask whether there is a repository at `url`, with branches. Raises what `clone_source` would; keeps nothing."""
     remote = parse_url(url)
-    _default_branch(remote, _environment(remote, environment), deadline)
+    _default_branch(remote, remote_environment(remote, environment), deadline)
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """Runs of one batch may want the same URL at once: one fetches, the others wait."""
+def alone(place: Path) -> Iterator[None]:
+    """Runs of one batch may want the same URL at once: one fetches, the others wait. Raises StoreError."""
     try:
         for folder in (place.parent.parent, place.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        lock = _locked(lock_of(place))
     except OSError as error:
         raise StoreError(f"cannot keep clones in {place.parent}: {error.strerror}") from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
+        os.close(lock)
+
+
+def _locked(path: Path) -> int:
+    """The file, locked; not one that was removed while we waited for it."""
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
+                return lock
+        except BaseException:
+            os.close(lock)
+            raise
         os.close(lock)
 
 
@@ -125,9 +148,10 @@ def _ask(
     raise GitError(message, hint="see whether the network is up, then try again")
 
 
-def _environment(remote: RemoteUrl, users: Mapping[str, str]) -> dict[str, str]:
+def remote_environment(remote: RemoteUrl, users: Mapping[str, str]) -> dict[str, str]:
+    """What git is given to talk to a remote: the user's own variables and configuration, and the URL's credentials."""
     kept = {name: value for name, value in users.items() if _KEPT.match(name)}
-    settings = [] if "GIT_CONFIG_GLOBAL" in kept else [("include.path", path) for path in _configuration_files(kept)]
+    settings = [] if "GIT_CONFIG_GLOBAL" in kept else [("include.path", path) for path in configuration_files(kept)]
     if remote.credentials:
         origin = re.match(r"https?://[^/]+/", remote.url)
         settings.append((f"http.{origin[0] if origin else remote.url}.extraHeader", remote.authorization()))
@@ -142,7 +166,7 @@ def _environment(remote: RemoteUrl, users: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _configuration_files(environment: Mapping[str, str]) -> list[str]:
+def configuration_files(environment: Mapping[str, str]) -> list[str]:
     """The user's own configuration, weakest first, by git's rules."""
     home = environment.get("HOME", "")
     xdg = environment.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")

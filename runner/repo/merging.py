@@ -28,7 +28,7 @@ class Merged(Record):
     into: str
     """The branch that was checked out."""
     how: str
-    """`fast-forward` or `merge commit`."""
+    """`fast-forward`, `merge commit`, or `no change` where the branch was in it already."""
     head: str
 
 
@@ -62,6 +62,8 @@ def merge_branch(  # noqa: PLR0913 - who, where and what of one merge
         )
     _refuse_programs(git("config", "--null", "--name-only", "--get-regexp", PROGRAMS, check=False)[1], branch)
     _refuse_dirty(git("status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none")[1])
+    if git("merge-base", "--is-ancestor", f"refs/heads/{branch}", "HEAD", check=False)[0] == 0:
+        return Merged(into=into, how="no change", head=git("rev-parse", "HEAD")[1])
     code, _, _ = git("merge-base", "--is-ancestor", "HEAD", f"refs/heads/{branch}", check=False)
     how = "fast-forward" if code == 0 else "merge commit"
     if code != 0:

@@ -6,10 +6,10 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from runner.escape import escape_text
-from runner.model.gates import GATES
+from runner.model.gates import heading
 from runner.model.result import EXIT_CODES, Outcome, RunResult, Verdict
 from runner.report.cells import readable
 from runner.report.summary import headline
@@ -25,8 +25,16 @@ GOOD = frozenset({Outcome.COMPLETED, Outcome.NO_CHANGES})
 _FILE = re.compile(r"(?P<file>[^\s:()\\]+)(?::(?P<line>\d{1,9}))?(?: \(|:? )")
 
 
-def annotations_of(result: RunResult) -> Iterator[str]:
-    """Commands without their line ends: how the run ended, then its check and its gates."""
+Command = Callable[..., str]
+"""Writes one command: `error`, `warning` or `notice`, its text, and `title`, `file`, `line`; empty if there is none."""
+
+
+def annotations_of(result: RunResult, write: Command | None = None) -> Iterator[str]:
+    """Commands without their line ends: how the run ended, then its check and its gates.
+
+    `write` gives them in another dialect than GitHub's.
+    """
+    command = write or github_command
     yield command("notice" if result.exit_code == 0 else "error", _ended(result), title=f"Paddock: {_title(result)}")
     if result.check and result.check.failed:
         tail = "\n".join(readable(result.check.output).rstrip().split("\n")[-CHECK_LINES:])
@@ -34,14 +42,14 @@ def annotations_of(result: RunResult) -> Iterator[str]:
     for verdict, kind in ((Verdict.BLOCKED, "error"), (Verdict.FLAGGED, "warning")):
         found = [(gate.name, line) for gate in result.gates if gate.verdict is verdict for line in gate.detail or ("",)]
         for name, line in found[:MOST]:
-            yield command(kind, line or name, title=f"Paddock: {_heading(name)}", **_place(line))
+            yield command(kind, line or name, title=f"Paddock: {heading(name)}", **_place(line))
         if len(found) > MOST:
             yield command(kind, f"and {len(found) - MOST} more: see the job's summary", title="Paddock")
     for leak in result.leaks[:MOST]:
         yield command("warning", leak, title="Paddock: left over")
 
 
-def command(name: str, message: str, **properties: str) -> str:
+def github_command(name: str, message: str, **properties: str) -> str:
     """One command. Whatever stands in `message` and `properties` stays there; what cannot be shown is spelled out."""
     words = ",".join(f"{key}={_property(value)}" for key, value in properties.items() if value)
     return f"::{name}{' ' if words else ''}{words}::{_data(message[:MOST_TEXT])}"
@@ -65,10 +73,6 @@ def _ended(result: RunResult) -> str:
 def _title(result: RunResult) -> str:
     plain = result.exit_code == EXIT_CODES[result.outcome]
     return result.outcome.value if plain else f"{result.outcome.value} (exit code {result.exit_code})"
-
-
-def _heading(gate: str) -> str:
-    return f"{GATES[gate][1].value} ({gate})" if gate in GATES else gate
 
 
 def _place(line: str) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ Every text that an agent chose is a span of code or a quotation that it cannot l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from runner.model.gates import GATES
 from runner.model.network import NetworkRow
@@ -23,21 +23,26 @@ MARKS = {Verdict.BLOCKED: "blocked", Verdict.FLAGGED: "to be reviewed"}
 
 def ci_summary(result: RunResult) -> str:
     """The whole section, with a heading of its own, so that it can follow other sections."""
+    head = f"## Paddock: {result.outcome.value}\n\n{code(headline(result))}\n"
+    facts = "".join(f"- {name}: {text}\n" for name, text in _facts(result))
+    return "\n".join((head, facts, *sections_of(result))) + "\n"
+
+
+def sections_of(result: RunResult, quote: Callable[[str], str] = quoted) -> Iterator[str]:
+    """What came out, each with a heading of its own; the empty ones are left out. `quote` makes long texts harmless."""
     pieces = [
-        f"## Paddock: {result.outcome.value}\n\n{code(headline(result))}\n",
-        "".join(f"- {name}: {text}\n" for name, text in _facts(result)),
         _listed("Commits", [_commit(each) for each in result.commits]),
         *(
             _gates(words, [gate for gate in result.gates if gate.verdict is verdict])
             for verdict, words in MARKS.items()
         ),
-        _check(result),
+        _check(result, quote),
         _listed("Denied by the policy", [_denial(row) for row in result.denials]),
         _listed("Artifacts", [f"{code(each.name)}, {amount(each.size)}" for each in result.artifacts]),
         _listed("Notes", [code(text) for text in (*result.notices, *result.leaks)]),
-        _answer(result),
+        _answer(result, quote),
     ]
-    return "\n".join(filter(None, pieces)) + "\n"
+    yield from filter(None, pieces)
 
 
 def _facts(result: RunResult) -> Iterator[tuple[str, str]]:
@@ -66,11 +71,11 @@ def _concern(name: str) -> str:
     return f"{GATES[name][1].value} ({name})" if name in GATES else code(name)
 
 
-def _check(result: RunResult) -> str:
+def _check(result: RunResult, quote: Callable[[str], str]) -> str:
     if result.check is None:
         return ""
     ended = f"exit code {result.check.exit_code}" if result.check.stopped is None else result.check.stopped.value
-    said = f"\n{quoted(result.check.output[-MOST_TEXT:])}" if result.check.failed and result.check.output else ""
+    said = f"\n{quote(result.check.output[-MOST_TEXT:])}" if result.check.failed and result.check.output else ""
     return f"### Check\n\n{code(result.check.command)}: {ended}, {result.check.seconds:.2f} s\n{said}"
 
 
@@ -78,11 +83,11 @@ def _denial(row: NetworkRow) -> str:
     return code(row.name if row.port is None else f"{row.name}:{row.port}") + f", asked for {row.count} times"
 
 
-def _answer(result: RunResult) -> str:
+def _answer(result: RunResult, quote: Callable[[str], str]) -> str:
     if not result.answer.strip():
         return ""
     more = "\n(cut here)\n" if len(result.answer) > MOST_TEXT else ""
-    words = quoted(result.answer[:MOST_TEXT])
+    words = quote(result.answer[:MOST_TEXT])
     return f"### The agent's answer\n\nIn its own words: nothing of it was checked.\n\n{words}{more}"
 
 

@@ -21,16 +21,17 @@ def junit_xml(results: Sequence[RunResult]) -> str:
     """One document for all of them; every text of an agent's is escaped, and stays inside of its element."""
     suites = Element("testsuites", name="paddock")
     for result in results:
-        _suite(suites, result)
+        suites.append(suite_of(result, result.id or "paddock"))
     for name in ("tests", "failures", "errors"):
         suites.set(name, str(sum(int(suite.get(name, "0")) for suite in suites)))
     indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(suites, encoding="unicode") + "\n"
 
 
-def _suite(suites: Element, result: RunResult) -> None:
-    name = _plain(result.id or "paddock")
-    suite = SubElement(suites, "testsuite", name=name, timestamp=_plain(result.started_at))
+def suite_of(result: RunResult, title: str) -> Element:
+    """The cases of one run, under a title that an agent may have chosen."""
+    name = xml_text(title)
+    suite = Element("testsuite", name=name, timestamp=xml_text(result.started_at))
     _run(suite, result)
     if result.check:
         _check(suite, result.check)
@@ -38,6 +39,12 @@ def _suite(suites: Element, result: RunResult) -> None:
         _gate(suite, gate)
     for case in suite:
         case.set("classname", f"paddock.{name}")
+    count_cases(suite)
+    return suite
+
+
+def count_cases(suite: Element) -> None:
+    """Write down in a suite what its cases come to."""
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", str(len(suite.findall("testcase/error"))))
@@ -49,13 +56,13 @@ def _run(suite: Element, result: RunResult) -> None:
     if result.exit_code:
         # Ours, not the agent's: engine-failed and refused are errors, as a test is that could not be run.
         kind = "error" if result.exit_code in {30, 40} else "failure"
-        _say(SubElement(case, kind, type=result.outcome.value, message=_plain(headline(result))), lines)
+        _say(SubElement(case, kind, type=result.outcome.value, message=xml_text(headline(result))), lines)
     else:
         _say(SubElement(case, "system-out"), lines)
 
 
 def _check(suite: Element, check: CheckResult) -> None:
-    case = SubElement(suite, "testcase", name=_plain(f"check: {check.command}"), time=f"{check.seconds:.3f}")
+    case = SubElement(suite, "testcase", name=xml_text(f"check: {check.command}"), time=f"{check.seconds:.3f}")
     if check.failed:
         ended = f"exit code {check.exit_code}" if check.stopped is None else check.stopped.value
         _say(SubElement(case, "failure", type="check", message=ended), check.output)
@@ -64,7 +71,7 @@ def _check(suite: Element, check: CheckResult) -> None:
 
 
 def _gate(suite: Element, gate: GateResult) -> None:
-    case = SubElement(suite, "testcase", name=_plain(f"gate: {gate.name}"), time="0.000")
+    case = SubElement(suite, "testcase", name=xml_text(f"gate: {gate.name}"), time="0.000")
     text = "\n".join(gate.detail)
     if gate.verdict is Verdict.BLOCKED:
         _say(SubElement(case, "failure", type="gate", message=gate.verdict.value), text)
@@ -73,8 +80,9 @@ def _gate(suite: Element, gate: GateResult) -> None:
 
 
 def _say(element: Element, text: str) -> None:
-    element.text = _plain(text)
+    element.text = xml_text(text)
 
 
-def _plain(text: str) -> str:
+def xml_text(text: str) -> str:
+    """Text that XML can hold, with what it hides spelled out."""
     return _NO_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", readable(text))

@@ -11,6 +11,7 @@ from pathlib import Path
 from runner.errors import EngineError, EngineUnavailableError, StoreError
 from runner.model.spec import Role
 from runner.sandbox.engine import Engine, Found
+from runner.store.given_policies import prune_given_policies
 from runner.store.half_made import nobody_makes
 from runner.store.ledger import RUNNING, Ledger, RunRow
 from runner.store.owner import owner_alive
@@ -40,7 +41,7 @@ def forget_run(row: RunRow, paths: RunPaths, ledger: Ledger) -> None:
 
 
 def prune_state(state: Path, ledger: Ledger, engine: Engine, asked: Prune) -> list[str]:
-    """Containers of runs that are over or unknown, directories without a row, old finished runs.
+    """Containers of runs that are over or unknown, directories without a row, old finished runs, policies of none.
 
     A run whose Paddock died is not touched: its work has not been collected yet (promise 5). Returns what went, and
     what was kept and why.
@@ -56,7 +57,7 @@ def prune_state(state: Path, ledger: Ledger, engine: Engine, asked: Prune) -> li
             lines.append(prune_directory(path, asked))
     for row in rows.values():
         lines += prune_row(row, run_paths(state, row.id), ledger, asked)
-    return lines
+    return [*lines, *prune_given_policies(state, dry_run=asked.dry_run)]
 
 
 def sweep(state: Path, ledger: Ledger, engine: Engine) -> list[str]:

@@ -189,6 +189,10 @@ class Batches(Database):
         query = "SELECT work FROM batch_tasks WHERE batch = ? AND number = ?"
         return next((str(work) for (work,) in self._found(query, (batch, number))), "")
 
+    def say(self, text: str) -> bool:
+        """Whether the work of any task holds a text."""
+        return bool(self._found("SELECT 1 FROM batch_tasks WHERE instr(work, ?) LIMIT 1", (text,)))
+
     def attempts(self, batch: str, task: int | None = None) -> Sequence[AttemptRow]:
         """Every attempt, of one task or of all."""
         where, values = ("", ()) if task is None else (" AND task = ?", (task,))

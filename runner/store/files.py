@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from runner.errors import StoreError
 from runner.escape import escape_text
@@ -21,14 +22,8 @@ def write_whole(path: Path, content: bytes | str, *, mode: int = 0o600, durable:
     followed. Raises StoreError.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with _told(path, "written"):
-        try:
-            _write_new(temporary, data, mode, durable=durable)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        _replace(path, (data,), mode, durable=durable)
         if durable:
             _sync_directory(path.parent)
 
@@ -50,15 +45,32 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
     Raises StoreError for anything else, a missing file included.
     """
-    with _told(path, "read"):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise StoreError(f"{escape_text(str(path))} is not a regular file")
-            content = file.read(limit + 1)
+    with _told(path, "read"), _regular(path) as file:
+        content = file.read(limit + 1)
     if len(content) > limit:
         raise StoreError(f"{escape_text(str(path))} is larger than {limit} bytes")
     return content
+
+
+def read_start(path: Path, limit: int) -> tuple[bytes, int]:
+    """The first `limit` bytes of a regular file, and its size; never follows a link. Raises StoreError."""
+    with _told(path, "read"), _regular(path) as file:
+        return file.read(limit), os.fstat(file.fileno()).st_size
+
+
+def write_pieces(path: Path, pieces: Iterable[str], *, mode: int = 0o600) -> None:
+    """As `write_whole`, piece by piece: what is larger than memory is no harm. Raises StoreError."""
+    with _told(path, "written"):
+        _replace(path, (piece.encode("utf-8", "backslashreplace") for piece in pieces), mode, durable=False)
+
+
+@contextmanager
+def _regular(path: Path) -> Iterator[BinaryIO]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StoreError(f"{escape_text(str(path))} is not a regular file")
+        yield file
 
 
 @contextmanager
@@ -72,11 +84,22 @@ def _told(path: Path, verb: str) -> Iterator[None]:
         ) from error
 
 
-def _write_new(path: Path, data: bytes, mode: int, *, durable: bool) -> None:
+def _replace(path: Path, pieces: Iterable[bytes], mode: int, *, durable: bool) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        _write_new(temporary, pieces, mode, durable=durable)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _write_new(path: Path, pieces: Iterable[bytes], mode: int, *, durable: bool) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         os.fchmod(descriptor, mode)  # whatever the umask takes away
-        _write_all(descriptor, data)
+        for data in pieces:
+            _write_all(descriptor, data)
         if durable:
             os.fsync(descriptor)
     finally:

@@ -84,5 +84,18 @@ CREATE TABLE batch_attempts (
 CREATE INDEX batch_attempts_state ON batch_attempts (batch, state)
 """
 
-MIGRATIONS = (RUNS, BATCHES)
+REQUESTS = """
+CREATE TABLE batch_requests (
+    batch TEXT NOT NULL,
+    task INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    url TEXT NOT NULL,
+    made_at TEXT NOT NULL,
+    PRIMARY KEY (batch, task, attempt, run)
+) WITHOUT ROWID
+"""
+
+MIGRATIONS = (RUNS, BATCHES, REQUESTS)
 """One for each version of the file, the first one from nothing."""

@@ -8,12 +8,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from docker import APIClient
 
 from tests.integration.cli import Paddock, branches, finish, under_way, until
 from tests.unit.repo.sources import make_repository
+from tests.unit.report.pages import Page
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -212,3 +214,26 @@ def test_a_plan_starts_nothing_and_shows_every_task(shop: Shop, docker_client: A
     refused = shop.paddock("batch", "plan", shop.file(shop.task("gone", 1)))
     assert refused.code == 30
     assert f"{file}:6: gone1:" in refused.err
+
+
+HOSTILE = "</script><img src=x onerror=alert(1)>]]>"
+
+
+def test_the_report_of_agents_that_write_markup_has_their_words_as_text_and_nothing_else(shop: Shop) -> None:
+    write = f"echo '{HOSTILE}' > '=1+1 <b>'; git add .; git commit -qm '{HOSTILE}'; printf '\\033[2J{HOSTILE}'"
+    file = shop.file(
+        shop.task("a", 1, seconds=0, more=f"check = \"echo '{HOSTILE}'; test $TASK = a1\"\n", end=write),
+        shop.task("b", 1, seconds=0, more=f"check = \"echo '{HOSTILE}'; exit 1\"\n", end=write),
+    )
+    shop.paddock("batch", "run", file)
+    assert shop.outcomes() == {"a1": "completed", "b1": "check-failed"}
+    forms = {form: shop.paddock.good("batch", "report", "last", "--format", form) for form in ("md", "csv", "junit")}
+    shop.paddock.good("batch", "report", "last", "--output", shop.folder / "r.html")
+    page = Page((shop.folder / "r.html").read_text())
+    page.hold()
+    assert HOSTILE in page.text("li"), "as a commit's subject"
+    assert f"+{HOSTILE}" in page.text("span"), "in a diff"
+    assert HOSTILE in page.text("pre"), "as what the check printed"
+    assert [form for form, text in forms.items() if "\x1b" in text or "a1" not in text] == []
+    root = ElementTree.fromstring(forms["junit"])  # noqa: S314 - our own
+    assert (root.get("failures"), len(root.findall("testsuite"))) == ("2", 2)

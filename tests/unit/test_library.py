@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import runner
-import runner.library
+import runner.library.runs
 from runner import Outcome, Policy, RunResult, Task, run
 from runner.errors import RefusedError, UsageError
 from runner.model.events import Ended, PhaseStarted
@@ -37,7 +37,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHost]:
     def this_host(settings: Settings, **callbacks: Any) -> Host:
         return replace(fake.host(), settings=settings, **callbacks)
 
-    monkeypatch.setattr("runner.library.this_host", this_host)
+    monkeypatch.setattr("runner.library.host.this_host", this_host)
     yield fake
     assert not [each.name for each in threading.enumerate() if each.name.startswith("paddock-run")]
 
@@ -142,7 +142,7 @@ def test_a_run_begins_once(fake: FakeHost) -> None:
 def test_the_name_is_a_function_whatever_was_imported_before(fake: FakeHost) -> None:
     package: Callable[..., Any] = sys.modules["runner.run"]  # type: ignore[assignment] # it can be called
     assert package(fake.task(speaks)).wait().outcome is Outcome.NO_CHANGES
-    assert runner.library.run(fake.task(speaks)).wait().outcome is Outcome.NO_CHANGES
+    assert runner.library.runs.run(fake.task(speaks)).wait().outcome is Outcome.NO_CHANGES
 
 
 def test_all_that_is_lent_exists_and_has_a_word_of_its_own() -> None:
@@ -162,10 +162,11 @@ def test_the_package_alone_loads_nothing() -> None:
 
 def test_what_is_imported_first_makes_no_difference() -> None:
     code = (
-        "import runner.run.execute\n"
-        "from runner import Policy, Task, run\n"
+        "import runner.run.execute, runner.batch.carry\n"
+        "from runner import Policy, Task, batch, run\n"
         "import runner\n"
         "assert run(Task(repo='.')).id == '' and runner.run is run\n"
+        "assert batch([Task(repo='.')]).id == '' and runner.batch is batch\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

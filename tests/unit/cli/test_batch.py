@@ -17,12 +17,13 @@ from runner.batch.conductor import Conductor, Rules
 from runner.batch.live import Live
 from runner.cli.app import app
 from runner.cli.batch_lines import line_of
-from runner.cli.batch_view import PlainView, TableView, clock
+from runner.cli.batch_view import PlainView, TableView
 from runner.clock import SystemClock
 from runner.errors import RefusedError, UsageError
 from runner.model.activity import Progress, ToolUsed
 from runner.model.batch_events import BatchEvent
 from runner.model.events import Phase, PhaseStarted
+from runner.report.batch_words import clock
 from runner.store.batches import AttemptRow, Batches, BatchRow, TaskRow
 from runner.store.owner import this_process
 
@@ -174,3 +175,34 @@ def test_a_run_is_asked_to_end_never_less_than_before(tmp_path: Path) -> None:
         live.ask_to_end(times)
         asked.append(live.asked)
     assert asked == [0, 1, 1, 2, 2, 2]
+
+
+def test_a_report_is_printed_or_written_in_the_format_that_the_files_name_means(
+    batches: Batches, tmp_path: Path
+) -> None:
+    printed = shown("report")
+    assert "| 2 | `b` | `b` | `claude` | `agent-failed` |" in printed
+    assert "\\x1b[31mred" in printed
+    assert "\x1b" not in printed
+    for name, begins in (("r.html", "<!doctype html>"), ("r.xml", "<?xml"), ("r.csv", '"batch"'), ("r.json", "{")):
+        assert not shown("report", "last", "--output", str(tmp_path / name))
+        assert (tmp_path / name).read_text().startswith(begins)
+    assert shown("report", "last", "--format", "csv").count("\n") == 4
+    assert sorted(path.suffix for path in tmp_path.glob("r.*")) == [".csv", ".html", ".json", ".xml"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--format", "pdf"], "no format pdf"),
+        (["--output", "report"], "does not tell its format"),
+        (["--output", "/dev/null", "--format", "md"], "is not a file"),
+        (["--output", "/nowhere/r.md"], "is not a folder"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_read(
+    argv: list[str], words: str, batches: Batches
+) -> None:
+    done = CliRunner().invoke(app, ["batch", "report", "last", *argv])
+    assert isinstance(done.exception, UsageError)
+    assert words in str(done.exception)

@@ -123,7 +123,8 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[RunResult]:
     results = [result_with()]
     monkeypatch.setattr(ci, "result_of", lambda *_, **__: results[0])
     monkeypatch.setattr(ci, "guard_streams", lambda: None)
-    for name in ("GITHUB_ACTIONS", "GITEA_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+    systems = ("GITHUB_ACTIONS", "GITEA_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
+    for name in (*systems, "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
         monkeypatch.delenv(name, raising=False)
     return results
 
@@ -146,6 +147,20 @@ def test_github_names_its_files_itself(
     assert (tmp_path / "s").read_text().startswith("## Paddock: completed")
     assert parsed_outputs((tmp_path / "o").read_text())["outcome"] == "completed"
     assert "::" not in capfd.readouterr().out, "there are no commands where nobody knows them"
+
+
+@pytest.mark.parametrize(
+    ("variable", "begins"),
+    [("TF_BUILD", "##vso[task.logissue type=error]"), ("TEAMCITY_VERSION", "##teamcity[message text='")],
+)
+def test_other_systems_are_told_in_their_own_words(
+    ended: list[RunResult], monkeypatch: pytest.MonkeyPatch, capfd: Any, variable: str, begins: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    ended[0] = result_with(outcome=Outcome.AGENT_FAILED, exit_code=10)
+    ci.ci_command(TaskOptions(repo="."), CiFiles())
+    (line,) = filter(None, capfd.readouterr().out.splitlines())
+    assert line.startswith(f"{begins}Paddock: agent-failed: ")
 
 
 def test_with_json_stdout_is_the_document_alone() -> None:

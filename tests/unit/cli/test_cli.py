@@ -180,6 +180,22 @@ def test_merge_fast_forwards_a_clean_tree_and_refuses_a_dirty_one(finished: tupl
     assert (fake.repository / "new.txt").read_text(encoding="utf-8") == "new\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("variables", [{}, {"GITHUB_ACTIONS": "1"}], ids=["alone", "in-ci"])
+def test_a_standard_stream_that_is_closed_is_one_that_nobody_reads(
+    finished: tuple[FakeHost, RunResult], closed: str, variables: dict[str, str]
+) -> None:
+    fake, result = finished
+    ledger = fake.host().ledger
+    environment = {"PATH": "/usr/bin:/bin", "PADDOCK_STATE_DIR": str(fake.state), **variables}
+    command = ["sh", "-c", f'"{sys.executable}" -m runner ps -a {closed}']
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, cwd=Path(__file__).parents[3])
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (result.id.encode() in done.stdout) == (closed == "2>&-")
+    with Ledger(ledger) as whole:
+        assert [row.id for row in whole.list()] == [result.id], "no file took the stream's place"
+
+
 @pytest.mark.parametrize("command", [("ps", "-a"), ("ps", "--json"), ("--help",), ("policy", "schema"), ("--version",)])
 def test_an_answer_that_cannot_be_written_is_told_and_is_no_bug(command: tuple[str, ...], tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:

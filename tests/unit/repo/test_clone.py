@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import GitError, RepositoryError
-from runner.repo.clone import clone_source
+from runner.repo.clone import alone, clone_source, lock_of
 from runner.repo.source import Source, inspect_source
 from tests.unit.identities import shared_directory
 from tests.unit.repo.sources import commit, git, make_repository
@@ -96,6 +97,24 @@ def test_several_runs_clone_the_same_url_at_once(place: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = set(pool.map(lambda _: clone(place).base_sha, range(4)))
     assert found == {git(place / "r", "rev-parse", "main")}
+
+
+def test_whoever_waited_for_a_clone_that_was_removed_with_its_lock_locks_the_new_one(place: Path) -> None:
+    waits, clone_at = threading.Event(), place / "state" / "clones" / "r.git"
+
+    def second() -> bool:
+        waits.set()
+        with alone(clone_at):
+            return lock_of(clone_at).exists()
+
+    with ThreadPoolExecutor(1) as pool:
+        with alone(clone_at):
+            found = pool.submit(second)
+            waits.wait()
+            time.sleep(0.05)
+            assert not found.done()
+            lock_of(clone_at).unlink()
+        assert found.result()
 
 
 def test_variables_that_point_git_elsewhere_are_dropped(place: Path) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.model.result import CheckResult, GateResult, Outcome, Verdict
-from runner.report.ci_annotations import MOST, annotations_of, command
+from runner.report.ci_annotations import MOST, annotations_of
+from runner.report.ci_annotations import github_command as command
 from tests.unit.report.results import result_with
 
 TEXTS = st.text(alphabet="::%,\n\r\x00\x85\u2028 abc##[]=\x1b", max_size=60)

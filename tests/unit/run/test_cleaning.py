@@ -15,6 +15,8 @@ from runner.run.cleaning import Prune, prune_state
 from runner.run.execute import run_task
 from runner.sandbox.engine import Found
 from runner.sandbox.fake import FakeEngine
+from runner.store.batches import Batches, BatchRow, TaskRow
+from runner.store.given_policies import given_policies
 from runner.store.ledger import Ledger, RunRow
 from runner.store.owner import this_process
 from runner.store.runs import RunPaths, keeps_work
@@ -117,3 +119,21 @@ def test_a_run_that_begins_meanwhile_loses_nothing(fake: FakeHost, ledger: Ledge
     engine = Beginning({})
     assert prune_state(fake.state, ledger, engine, Prune()) == []
     assert ((fake.state / "runs/begins").exists(), engine.removed) == (True, [])
+
+
+def test_a_librarys_policy_goes_with_the_last_run_or_batch_that_names_it(fake: FakeHost, ledger: Ledger) -> None:
+    named, batched, unnamed, young = (given_policies(fake.state) / f"{digit * 64}.toml" for digit in "abcd")
+    named.parent.mkdir(parents=True)
+    for file in (named, batched, unnamed, young):
+        file.write_text("")
+        os.utime(file, (0, 0) if file != young else None)
+    run_task(fake.task(commits, policy=str(named)), fake.host())
+    task = TaskRow(1, "a", "/r", "command", "", 1.0, 1, "[]", "[]")
+    with Batches(fake.host().ledger) as batches:
+        row = BatchRow("b", "", "sha256:0", "{}", "2026-11-21T00:00:00Z", 1, 1)
+        batches.add(row, [(task, f'{{"task":{{"policy":"{batched}"}}}}', 1)])
+
+    assert prune_state(fake.state, ledger, fake.engine, Prune(dry_run=True)) == ["policy cccccccccccc"]
+    assert prune_state(fake.state, ledger, fake.engine, Prune()) == ["policy cccccccccccc"]
+    assert sorted(named.parent.iterdir()) == [named, batched, young]
+    assert prune_state(fake.state, ledger, fake.engine, ALL)[-1] == "policy aaaaaaaaaaaa"
