@@ -109,8 +109,12 @@ def summary_of(row: BatchRow, states: Sequence[TaskState]) -> Iterator[str]:
         yield f"why it was stopped: {escape_text(row.why)}"
     if state_of(row) in {DIED, "stopped"} and over < len(states):
         yield f"go on with it: paddock batch resume {row.id}"
-    elif failed and state_of(row) != RUNNING:
-        yield f"make the failed ones anew: paddock batch retry {row.id}"
+    elif over == len(states) and state_of(row) != RUNNING:
+        if failed:
+            yield f"make the failed ones anew: paddock batch retry {row.id}"
+        yield f"look at all of it: paddock batch report {row.id} --output report.html"
+        if any(each.best.branch and not each.failed for each in states):
+            yield f"take the branches: paddock batch merge {row.id} (or push, or pr)"
 
 
 def batch_document(row: BatchRow, states: Sequence[TaskState]) -> str:

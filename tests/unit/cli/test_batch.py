@@ -62,6 +62,18 @@ def test_a_batch_whose_process_is_gone_says_how_to_go_on(batches: Batches) -> No
     assert shown("status").splitlines()[1].split()[:5] == ["2026-11-21-night-aaaa", "interrupted", "3", "2", "1"]
 
 
+def test_a_batch_that_is_over_says_what_can_be_done_with_it(batches: Batches) -> None:
+    batch = "2026-11-21-night-aaaa"
+    batches.write(batch, AttemptRow(3, 1, state="done", tries=1, outcome="no-changes", ok=1, run="r"))
+    batches.end(batch, state="ended", why="", ended_at="t")
+    assert shown("status", "last").splitlines()[-4:] == [
+        f"{batch}: ended, 2 of 3 tasks succeeded, 1 failed, 1.00 USD",
+        f"make the failed ones anew: paddock batch retry {batch}",
+        f"look at all of it: paddock batch report {batch} --output report.html",
+        f"take the branches: paddock batch merge {batch} (or push, or pr)",
+    ]
+
+
 def test_the_document_has_every_task_and_every_attempt(batches: Batches) -> None:
     document = json.loads(shown("status", "last", "--json"))
     assert (document["state"], document["total"], document["over"], document["failed"]) == ("running", 3, 2, 1)
