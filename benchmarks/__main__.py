@@ -26,10 +26,10 @@ Part = Callable[[Place, argparse.Namespace], list[Finding]]
 PARTS: dict[str, Part] = {
     "startup": lambda place, asked: measure_startup(place, asked.rounds, asked.runs),
     "run": lambda place, asked: measure_run(place, asked.rounds),
-    "batch": lambda place, asked: measure_batch(place, max(1, asked.rounds // 3)),
+    "batch": lambda place, asked: [*measure_batch(place, max(1, asked.rounds // 3)), *measure_batch_memory(place)],
     "peers": lambda place, asked: measure_peers(place, max(1, asked.rounds // 3)),
     "collection": lambda place, asked: measure_collection(place, asked.rounds),
-    "memory": lambda place, asked: [*measure_memory(place, asked.output), *measure_batch_memory(place)],
+    "memory": lambda place, asked: measure_memory(place, asked.output),
     "agent": lambda place, asked: measure_first_request(place, asked.rounds),
     "network": lambda place, asked: measure_network(place, asked.rounds, asked.at_once),
 }
