@@ -9,8 +9,8 @@ from typing import NamedTuple
 from runner.sandbox.fake import FakeBox
 from runner.sandbox.fake_exec import FakeInside
 
-LINES = 150_000
-"""How many lines a flood prints on each stream: about 1 MB."""
+LINES = 400_000
+"""How many lines a flood prints on each stream: about 2.7 MB."""
 EVERY_BYTE = bytes(range(256)) * 300
 FOLDER = "/programs"
 SHARED = "/shared"
