@@ -8,17 +8,15 @@ Each is started in `/`, with a deadline, by an argv list that has no word of an 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
 
+from runner.bounded_program import ask
 from runner.errors import EngineError, RefusedError
 from runner.escape import escape_text
 from runner.model.base import Record
@@ -84,37 +82,20 @@ class Program:
         argv = [self.path, "api", f"--hostname={host}", f"--method={method}", place]
         if words is not None:
             argv += ["--header=Content-Type: application/json", "--input=-"]
-        code, out, err = self._run(argv, json.dumps(words).encode() if words is not None else b"")
+        said = b"" if words is None else json.dumps(words).encode()
+        try:
+            code, out, err = ask(argv, said, seconds=SECONDS, environment=self.environment)
+        except TimeoutError:
+            raise ForgeError(f"{self.path} took longer than {SECONDS:g} s") from None
+        except OSError as error:
+            raise ForgeError(f"{self.path} cannot be started: {error.strerror}") from error
+        out = out[:MOST_SAID]
         if code != 0:
             raise ForgeError(f"{host} did not do it: {_reason(out, err, code)}")
         try:
             return json.loads(out)
         except (ValueError, RecursionError) as error:
             raise ForgeError(f"{host} gave an answer that is no JSON") from error
-
-    def _run(self, argv: list[str], words: bytes) -> tuple[int, bytes, bytes]:
-        try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=dict(self.environment),
-                cwd="/",
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ForgeError(f"{self.path} cannot be started: {error.strerror}") from error
-        with process:
-            try:
-                out, err = process.communicate(words, timeout=SECONDS)
-            except subprocess.TimeoutExpired:
-                raise ForgeError(f"{self.path} took longer than {SECONDS:g} s") from None
-            finally:
-                if process.returncode is None:  # not reaped, so the group's id is still ours
-                    with suppress(ProcessLookupError):
-                        os.killpg(process.pid, signal.SIGKILL)
-        return process.returncode, out[:MOST_SAID], err
 
 
 class GitHub:

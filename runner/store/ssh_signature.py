@@ -6,13 +6,10 @@ terminal, so a key with a passphrase is one that cannot be used.
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
+from runner.bounded_program import ask
 from runner.escape import escape_text
 from runner.model.base import Record
 
@@ -75,29 +72,14 @@ def _absolute(path: Path) -> str:
 def _ssh_keygen(words: list[str], data: bytes) -> bytes:
     """What `ssh-keygen -Y WORDS...` prints; raises SignatureError when it fails or takes too long."""
     try:
-        process = subprocess.Popen(
-            ["ssh-keygen", "-Y", *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_ENVIRONMENT,
-            cwd="/",
-            start_new_session=True,
-        )
+        said = ask(["ssh-keygen", "-Y", *words], data, seconds=SECONDS, environment=_ENVIRONMENT)
+    except TimeoutError:
+        raise SignatureError(f"ssh-keygen took longer than {SECONDS:g} s") from None
     except OSError as error:
         raise SignatureError(f"ssh-keygen cannot be started: {error.strerror}") from error
-    with process:
-        try:
-            output, errors = process.communicate(data, timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            raise SignatureError(f"ssh-keygen took longer than {SECONDS:g} s") from None
-        finally:
-            if process.returncode is None:  # not reaped, so the group's id is still ours
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode != 0:
-        raise SignatureError(_words(errors or output) or f"ssh-keygen ended with {process.returncode}")
-    return output
+    if said.code != 0:
+        raise SignatureError(_words(said.err or said.out) or f"ssh-keygen ended with {said.code}")
+    return said.out
 
 
 def _words(said: bytes) -> str:

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "runner"
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "escape", "clock", ""),
+    ("errors", "escape", "clock", "bounded_program", ""),
     ("shipped",),
     ("model",),
     ("repo.evidence", "repo.later", "repo.spelling", "repo.added_lines"),
@@ -52,7 +52,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "docker": ("sandbox/",),
     "detect_secrets": ("repo/secrets.py",),
     "requests": ("sandbox/",),
-    "subprocess": ("repo/", "sandbox/debian_base.py", "store/secret_sources.py", "store/ssh_signature.py", "notify/"),
+    "subprocess": ("repo/", "sandbox/debian_base.py", "store/secret_sources.py", "bounded_program", "notify/"),
     "sqlite3": ("store/",),
     "rich": ("cli/",),
     "typer": ("cli/",),
