@@ -178,8 +178,8 @@ class Watch:
     ) -> Notification:
         row = self._batches.find(self._batch)
         state = RUNNING if event == "failure" else row.state
-        good, failed = sum(each.over and not each.failed for each in states), sum(each.failed for each in states)
-        cost = sum(attempt.cost_usd for each in states for attempt in each.attempts)
+        good, failed = sum(each.ok for each in states), sum(each.failed for each in states)
+        cost = sum(each.cost_usd for each in states)
         lines = [f"{good} of {len(states)} tasks succeeded, {failed} failed" + (f", {cost:.2f} USD" if cost else "")]
         lines += [f"why it was stopped: {row.why}"] if row.why else []
         lines += [": ".join(filter(None, (each.task, each.outcome, each.reason))) for each in failures]

@@ -37,7 +37,7 @@ def picked(
     """
     states = task_states(row.id, batches)
     if where is None:
-        found = [Pick(each.task, each.best) for each in states if each.over and each.best.ok]
+        found = [Pick(each.task, each.best) for each in states if each.ok]
     else:
         wanted = where.fields()
         among = all_of(states) if wanted & OF_ATTEMPTS else best_of_each(states)

@@ -86,7 +86,7 @@ def _facts(state: Path, standing: TaskState, tries: Tries, until: str) -> TaskFa
         tags=tuple(json.loads(task.tags)),
         needs=tuple(json.loads(task.needs)),
         state=_seen(standing.word, until),
-        ok=standing.over and bool(standing.best.ok),
+        ok=standing.ok,
         cpus=task.cpus,
         memory=task.memory,
         stands=standing.attempts.index(standing.best),

@@ -35,6 +35,21 @@ class TaskState(NamedTuple):
         return all(each.state in {DONE, SKIPPED} for each in self.attempts)
 
     @property
+    def tries(self) -> int:
+        """How many runs it took, all attempts together."""
+        return sum(each.tries for each in self.attempts)
+
+    @property
+    def cost_usd(self) -> float:
+        """What they cost, in US dollars."""
+        return sum(each.cost_usd for each in self.attempts)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is over, and did what it was to do."""
+        return self.over and bool(self.best.ok)
+
+    @property
     def failed(self) -> bool:
         """Whether it is over, and did not do what it was to do."""
         return self.over and not self.best.ok

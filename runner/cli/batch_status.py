@@ -84,15 +84,13 @@ def print_tasks(row: BatchRow, states: Sequence[TaskState]) -> None:
 def cells_of(state: TaskState) -> tuple[str, ...]:
     """One task's line."""
     best = state.best
-    tries = sum(each.tries for each in state.attempts)
-    cost = sum(each.cost_usd for each in state.attempts)
-    shown = f"{cost:.2f}" if cost else "-"
+    shown = f"{state.cost_usd:.2f}" if state.cost_usd else "-"
     return (
         state.task.name,
         state.word,
         state.task.repo,
         state.task.agent,
-        str(tries),
+        str(state.tries),
         str(best.commits),
         shown,
         best.run or "-",
@@ -102,7 +100,7 @@ def cells_of(state: TaskState) -> tuple[str, ...]:
 def summary_of(row: BatchRow, states: Sequence[TaskState]) -> Iterator[str]:
     """What it comes to, and what to do next."""
     failed, over = sum(each.failed for each in states), sum(each.over for each in states)
-    cost = sum(attempt.cost_usd for each in states for attempt in each.attempts)
+    cost = sum(each.cost_usd for each in states)
     spent = f", {cost:.2f} USD" if cost else ""
     yield f"{row.id}: {state_of(row)}, {over - failed} of {len(states)} tasks succeeded, {failed} failed{spent}"
     if row.why:
@@ -136,7 +134,7 @@ def document_of(row: BatchRow, states: Sequence[TaskState], *, tasks: bool) -> d
         "total": len(states),
         "over": sum(each.over for each in states),
         "failed": sum(each.failed for each in states),
-        "cost_usd": sum(attempt.cost_usd for each in states for attempt in each.attempts),
+        "cost_usd": sum(each.cost_usd for each in states),
     }
     return {**document, "tasks": [task_document(each) for each in states]} if tasks else document
 
@@ -156,7 +154,7 @@ def task_document(state: TaskState) -> dict[str, object]:
     return {
         "name": task.name,
         "state": state.word,
-        "ok": state.over and bool(state.best.ok),
+        "ok": state.ok,
         "repo": task.repo,
         "agent": task.agent,
         "needs": json.loads(task.needs),

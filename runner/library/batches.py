@@ -48,10 +48,8 @@ class RunningBatch(Scope[BatchResult, BatchEvent]):
         What is left can be gone on with, by `resume`. Safe from any thread.
         """
         least = 2 if now else 1
-        again = now and self.stops.times >= least
-        while self.stops.times < least or again:
+        for _ in range(max(least - self.stops.times, int(now))):
             self.stops.ask()
-            again = False
 
     def run_result(self, task: TaskEnd) -> RunResult:
         """All that is known of the run that stands for a task. Raises `RefusedError` when there is none."""

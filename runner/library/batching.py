@@ -104,7 +104,7 @@ def to_retry(row: BatchRow, batches: Batches, again: Again) -> list[int]:
             f"No task of {row.id}{escape_text(which)} has failed or was skipped.",
             hint=f"Look at `paddock batch status {row.id}`.",
         )
-    return [task.number for task in (each.task for each in chosen)]
+    return [each.task.number for each in chosen]
 
 
 def carry_on(
@@ -143,15 +143,15 @@ def end_of(state: TaskState) -> TaskEnd:
         repo=task.repo,
         agent=task.agent,
         state=state.word,
-        ok=state.over and bool(best.ok),
+        ok=state.ok,
         failed=state.failed,
         reason=best.reason,
         check=best.check,
         run=best.run,
         branch=best.branch,
         commits=best.commits,
-        cost_usd=sum(each.cost_usd for each in state.attempts),
-        tries=sum(each.tries for each in state.attempts),
+        cost_usd=state.cost_usd,
+        tries=state.tries,
         needs=json.loads(task.needs),
         tags=json.loads(task.tags),
     )

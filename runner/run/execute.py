@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from threading import Timer
-from typing import TYPE_CHECKING
 
 from runner.errors import ContainerGoneError, EngineError, EngineUnavailableError, PaddockError
 from runner.model.events import Notice, Phase
@@ -33,9 +32,6 @@ from runner.store.ledger import Ledger, RunRow
 from runner.store.owner import owner_alive, this_process
 from runner.store.runs import RunPaths, create_run
 from runner.store.tree import remove_tree
-
-if TYPE_CHECKING:
-    pass
 
 
 def run_task(task: Task, host: Host) -> RunResult:
