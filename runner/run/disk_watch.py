@@ -22,6 +22,8 @@ from runner.sandbox.engine import Box
 from runner.store.tree import TreeSize
 
 LOOK_EVERY = 0.05
+NEAR_LOOK_EVERY = 0.01
+"""Seconds between looks at the free space: usually, and when less than `SLACK` is left of the limit."""
 MEASURE_EVERY = 1.0
 MEASURE_SHARE = 4
 """A walk that took t seconds is not repeated before `MEASURE_SHARE` x t have passed, unless the limit is near."""
@@ -29,10 +31,12 @@ LONG_LOOK = 0.1
 """Seconds. The agent stands still during an urgent walk that takes longer."""
 MOST_FAILED_LOOKS = 30
 """So many walks in a row may fail; then the limits are not held any more, and the agent is stopped."""
+REACTION = 0.15
+"""Seconds that an engine needs to make an agent stand still: what it writes meanwhile counts as written."""
 LEAST_FREE = 128 * 1024 * 1024
 """Free bytes on the host's disk below which an agent is stopped, whoever filled it."""
 
-SLACK = 256 * 1024 * 1024
+SLACK = 128 * 1024 * 1024
 """So many bytes may go before an agent stands still: during the first walk, and again after it was let go on."""
 
 Measure = Callable[[Callable[[], None]], TreeSize]
@@ -74,8 +78,12 @@ class DiskWatch:
         self._rooms: tuple[Room, ...] = ()
         """What was left when the last walk began that came to its end."""
         self._now: tuple[Room, ...] = ()
+        self._coming = Room(0, 0)
+        """What the disks will lose within `REACTION` at the present speed."""
         self._went_on: tuple[Room, ...] = ()
-        self._measured_at = self._due = self._begun = self._may_hold = self._glanced = self.clock.monotonic()
+        self._seen_at = self._measured_at = self._due = self._begun = self._may_hold = self._glanced = (
+            self.clock.monotonic()
+        )
         self._cost = 0.0
 
     def tick(self) -> None:
@@ -84,6 +92,11 @@ class DiskWatch:
         now = self.clock.monotonic()
         if now >= self._due or (now >= self._measured_at + self._cost and self._may_be_over()):
             self.look()
+
+    @property
+    def pace(self) -> float:
+        """Seconds until the next `tick` is due."""
+        return NEAR_LOOK_EVERY if self._may_be_over(margin=SLACK) else LOOK_EVERY
 
     @property
     def over(self) -> bool:
@@ -143,14 +156,19 @@ class DiskWatch:
 
     def _look_at_the_room(self) -> None:
         with suppress(OSError):
-            self._now = tuple(map(Room.on, self.folders))
+            was, self._now = self._now, tuple(map(Room.on, self.folders))
             self.full = self._now[0].bytes < LEAST_FREE
+            seconds, self._seen_at = self.clock.monotonic() - self._seen_at, self.clock.monotonic()
+            if seconds > 0:
+                lost, ahead = _lost(was, self._now), REACTION / seconds
+                self._coming = Room(int(lost.bytes * ahead), int(lost.files * ahead))
 
-    def _may_be_over(self) -> bool:
-        """Whether the limit is passed if all that the disks have lost since the last look is the agent's."""
-        lost = _lost(self._rooms, self._now)
+    def _may_be_over(self, margin: int = 0) -> bool:
+        """Whether the limit, less a margin, is passed if all that the disks lose from then on is the agent's."""
+        lost, coming = _lost(self._rooms, self._now), self._coming
         known = self.size or TreeSize(bytes=self.limits.disk - SLACK, entries=0)
-        return known.bytes + lost.bytes > self.limits.disk or known.entries + lost.files > self.limits.files
+        data, files = lost.bytes + coming.bytes, lost.files + coming.files
+        return known.bytes + data > self.limits.disk - margin or known.entries + files > self.limits.files
 
     def _glance(self) -> None:
         """Make the agent stand still when the limit may be passed before the walk that is under way has ended."""

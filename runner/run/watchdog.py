@@ -20,7 +20,7 @@ from runner.model.result import Outcome
 from runner.plan import OUT_OF_TIME
 from runner.run.agent_log import AgentLog
 from runner.run.cancellation import Cancellation
-from runner.run.disk_watch import LOOK_EVERY, DiskWatch, Measure
+from runner.run.disk_watch import DiskWatch, Measure
 from runner.sandbox.engine import Box, Exit, Usage
 from runner.store.tree import TreeSize
 
@@ -111,7 +111,7 @@ class Watchdog:
     def run(self) -> None:
         """Look at every limit until the container is over; stop it when one is reached."""
         try:
-            while self.reason is None and not self.over.wait(LOOK_EVERY):
+            while self.reason is None and not self.over.wait(self.disk.pace):
                 self.disk.tick()
                 self.peaks.add_size(self.disk.peak)
                 self.reason = self._breach()

@@ -13,15 +13,16 @@ LATE = 1.0
 """Seconds for which Docker may not have noted yet that it has sent a signal, though the container has ended of it."""
 
 
-def exit_of(client: Any, container: str) -> Exit:
-    """The end of a container that is over."""
+def exit_of(client: Any, container: str, *, signalled: bool = False) -> Exit:
+    """The end of a container that is over; `signalled`: Paddock itself has ended it, without Docker."""
     state = client.inspect_container(container)["State"]
     code = state["ExitCode"]
     return Exit(
         code=code,
         out_of_memory=bool(state.get("OOMKilled")),
         error=state.get("Error") or "",
-        signalled=code != 0 and was_signalled(client, container, patience=LATE if code in KILLED else 0.0),
+        signalled=code != 0
+        and (signalled or was_signalled(client, container, patience=LATE if code in KILLED else 0.0)),
     )
 
 

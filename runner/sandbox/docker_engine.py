@@ -18,7 +18,7 @@ import docker
 import docker.errors
 import requests.exceptions
 
-from runner.errors import ContainerGoneError, EngineError, RefusedError, UnenforceableError
+from runner.errors import ContainerGoneError, EngineError, PaddockError, RefusedError, UnenforceableError
 from runner.model.offer import Offer
 from runner.model.settings import engine_fault
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, SandboxSpec
@@ -29,7 +29,7 @@ from runner.sandbox.docker_exec import DockerInside, start_exec
 from runner.sandbox.docker_facts import facts_of, usage_of
 from runner.sandbox.docker_streams import frames, hang_up, read_some
 from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Times, Usage
-from runner.sandbox.host_processes import processes_beside
+from runner.sandbox.host_processes import freeze_beside, kill_beside, processes_beside
 from runner.sandbox.images import ImageStore
 from runner.sandbox.same_places import as_the_engine_sees, mapped
 from runner.sandbox.unseen import same_files
@@ -149,6 +149,8 @@ class DockerBox:
         self._request = request
         self._stream: Any = None
         self._pid: int | None = None
+        self._killed = self._frozen = False
+        """Whether that was done to it without Docker, which does not know."""
         self.id = container
 
     def differences(self) -> list[str]:
@@ -196,6 +198,10 @@ class DockerBox:
 
     def signal(self, name: str) -> None:
         """See `Box.signal`."""
+        if name == "SIGKILL" and self._pid and kill_beside(self._pid, self.id):
+            self._killed = True
+            self._freeze(frozen=False)  # what stands still does not die
+            return
         try:
             self._client.kill(self.id, name)
         except docker.errors.APIError as error:
@@ -214,7 +220,7 @@ class DockerBox:
                     raise
                 return None
             self._pid = 0  # there are no processes any more
-            return exit_of(self._client, self.id)
+            return exit_of(self._client, self.id, signalled=self._killed)
 
     def usage(self) -> Usage | None:
         """See `Box.usage`."""
@@ -238,14 +244,30 @@ class DockerBox:
         return processes_beside(self._pid or 0, self.id)
 
     def pause(self) -> None:
-        """See `Box.pause`."""
+        """See `Box.pause`. Without the engine where that can be done: it needs a tenth of a second or more for it."""
+        if self._frozen:
+            raise EngineError("Docker could not pause the container: it is paused.")
+        if self._freeze(frozen=True):
+            return
         with translated("pause the container"):
             self._client.pause(self.id)
 
     def unpause(self) -> None:
         """See `Box.unpause`."""
-        with translated("let the container go on"):
-            self._client.unpause(self.id)
+        if self._frozen and self._freeze(frozen=False):
+            return
+        try:
+            with translated("let the container go on"):
+                self._client.unpause(self.id)
+        finally:
+            self._freeze(frozen=False)  # another Paddock may have frozen it
+
+    def _freeze(self, *, frozen: bool) -> bool:
+        with contextlib.suppress(PaddockError):
+            self.processes()  # from now on the first one is known
+        done = freeze_beside(self._pid or 0, self.id, frozen=frozen)
+        self._frozen = frozen and done
+        return done
 
     def exec(self, argv: Sequence[str], environment: Mapping[str, str], *, terminal: bool = False) -> DockerInside:
         """See `Box.exec`."""

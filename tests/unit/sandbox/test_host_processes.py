@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runner.sandbox.host_processes import processes_beside
+from runner.sandbox.host_processes import freeze_beside, kill_beside, processes_beside
 
 BOX = "c0ffee" * 10
 
@@ -46,3 +48,56 @@ def test_processes_of_a_group(tmp_path: Path, groups: str, lists: dict[str, str]
 def test_what_is_not_there_has_none(tmp_path: Path) -> None:
     assert processes_beside(0, BOX) == []
     assert processes_beside(7, BOX, proc=tmp_path, cgroup=tmp_path) == []
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the test's."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_container_s_first_process_is_killed(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
+    (tmp_path / str(sleeper.pid)).mkdir()
+    (tmp_path / str(sleeper.pid) / "cgroup").write_text(f"0::/docker/{BOX}\n")
+    assert kill_beside(sleeper.pid, BOX, proc=tmp_path, cgroup=tmp_path)
+    assert sleeper.wait(10) == -9
+
+
+def test_a_process_that_is_not_in_the_container_s_group_is_left_alone(sleeper: subprocess.Popen[bytes]) -> None:
+    assert not kill_beside(sleeper.pid, BOX)
+    assert not kill_beside(2**22 - 1, BOX), "no process has that number"
+    with pytest.raises(subprocess.TimeoutExpired):
+        sleeper.wait(0.2)
+
+
+@pytest.mark.parametrize(
+    ("groups", "file", "words"),
+    [
+        (f"0::/docker/{BOX}\n", f"docker/{BOX}/cgroup.freeze", ("1", "0")),
+        (f"6:freezer:/docker/{BOX}\n0::/\n", f"freezer/docker/{BOX}/freezer.state", ("FROZEN", "THAWED")),
+        (f"6:cpu,freezer:/docker/{BOX}\n", f"freezer/docker/{BOX}/freezer.state", ("FROZEN", "THAWED")),
+    ],
+    ids=["v2", "v1", "v1, with another controller"],
+)
+def test_a_group_is_frozen_and_thawed(tmp_path: Path, groups: str, file: str, words: tuple[str, str]) -> None:
+    proc, cgroup = host(tmp_path, groups, {})
+    place = cgroup / file
+    for frozen, word in zip((True, False), words, strict=True):
+        assert not freeze_beside(7, BOX, frozen=frozen, proc=proc, cgroup=cgroup), "a kernel without it"
+        assert not place.exists()
+        place.parent.mkdir(parents=True)
+        place.write_text("")
+        assert freeze_beside(7, BOX, frozen=frozen, proc=proc, cgroup=cgroup)
+        assert place.read_text() == word
+        place.unlink()
+        place.parent.rmdir()
+
+
+def test_what_is_in_no_group_of_the_container_is_not_frozen(tmp_path: Path) -> None:
+    proc, cgroup = host(tmp_path, "6:freezer:/elsewhere\n0::/\n", {})
+    assert not freeze_beside(7, BOX, frozen=True, proc=proc, cgroup=cgroup)
+    assert not freeze_beside(0, BOX, frozen=True)
