@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from runner.errors import GitError, RepositoryError
 from runner.escape import escape_text
-from runner.repo.offered import KINDS, Entry, list_entries, read_entries
+from runner.repo.base_tree import KINDS, Entry, list_entries, read_entries
 from runner.repo.source import Source
 
 FOLDER = ".paddock"

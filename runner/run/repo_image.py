@@ -6,7 +6,7 @@ from runner.errors import GitError, RefusedError
 from runner.escape import escape_text
 from runner.model.offer import Offer
 from runner.model.task import Task
-from runner.repo.offered import offered_at, read_offer
+from runner.repo.base_tree import offered_at
 from runner.repo.source import Source
 from runner.repo.urls import is_url, parse_url
 from runner.run.host import Host
@@ -61,6 +61,8 @@ def trusted_offer(task: Task, source: Source, host: Host) -> Offer:
 
 def find_offer(source: Source, host: Host) -> Offer:
     """What the repository offers at the base. Raises `RefusedError` where it offers nothing that can be used."""
+    from runner.repo.offered import read_offer  # few runs use their repository's image
+
     offer = read_offer(source, effective_uid=host.user.uid)
     if offer is None:
         raise RefusedError(

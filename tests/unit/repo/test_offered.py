@@ -12,8 +12,9 @@ import pytest
 
 from runner.errors import RepositoryError
 from runner.model.offer import Offer, OfferedFile
-from runner.repo import offered
-from runner.repo.offered import offered_at, read_offer
+from runner.repo import base_tree, offered
+from runner.repo.base_tree import offered_at
+from runner.repo.offered import read_offer
 from runner.repo.source import inspect_source
 from tests.unit.repo.sources import ENVIRONMENT, commit, fingerprint, git, make_repository
 
@@ -164,7 +165,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(place: Path, monkeypatch
     monkeypatch.setattr(offered, "MOST_FILES", 1)
     with pytest.raises(RepositoryError, match="more than 1 files"):
         offer_of(place)
-    monkeypatch.setattr(offered, "LISTING", 60)
+    monkeypatch.setattr(base_tree, "LISTING", 60)
     with pytest.raises(RepositoryError, match="more than 1 files"):
         offer_of(place)
 
