@@ -163,6 +163,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(place: Path, monkeypatch
     monkeypatch.setattr(offered, "MOST_CONTEXT", 4000)
     assert "larger than 0 MiB" in refusal(place)
     monkeypatch.setattr(offered, "MOST_FILES", 1)
+    monkeypatch.setattr(base_tree, "MOST_FILES", 1)
     with pytest.raises(RepositoryError, match="more than 1 files"):
         offer_of(place)
     monkeypatch.setattr(base_tree, "LISTING", 60)
