@@ -8,31 +8,49 @@ from __future__ import annotations
 import socket
 import sys
 from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from runner.cli import app
 from runner.settings import leave_plugins_out
+
+if TYPE_CHECKING:
+    from runner.egress.outside import Outside
 
 APIS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com")
 MADE_UP = "198.41.0.4"
 
 
+class Played:
+    """An `Outside` in which every model is at that port of loopback; made when the gateway asks, as the real one is."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._outside, name)
+
+    @cached_property
+    def _outside(self) -> Any:
+        import asyncio
+
+        from runner.egress.outside import Outside
+        from runner.egress.resolver import FixedResolver
+
+        async def dial(_address: object, _port: int) -> socket.socket:
+            upstream = socket.socket()
+            upstream.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(upstream, ("127.0.0.1", self.port))
+            return upstream
+
+        return Outside(resolver=FixedResolver({name: [MADE_UP] for name in APIS}), dial=dial)
+
+
 def play_the_models(port: int) -> None:
     """From now on whatever this process starts reaches that port, and nothing else."""
     from runner.cli import running  # loaded by the real command, too, as soon as it knows that it is to run something
-    from runner.egress.addresses import Address
-    from runner.egress.outside import Outside
-    from runner.egress.resolver import FixedResolver
 
-    async def dial(_address: Address, _port: int) -> socket.socket:
-        import asyncio  # as in any run: loaded while the engine answers
-
-        upstream = socket.socket()
-        upstream.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(upstream, ("127.0.0.1", port))
-        return upstream
-
-    outside = Outside(resolver=FixedResolver({name: [MADE_UP] for name in APIS}), dial=dial)
-    real = running.host_of
+    real, outside = running.host_of, cast("Outside", Played(port))
     running.host_of = lambda *given: replace(real(*given), outside=outside)
 
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import os
 import resource
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 from typing import Literal
 
 from runner.egress.audit import Audit, open_audit
 from runner.egress.budget import UsageCounter
 from runner.egress.carriage import UploadMeter
+from runner.egress.listening import listening
 from runner.egress.order import GatewayLimits, GatewayOrder
 from runner.egress.switchboard import Switchboard
 from runner.egress.watch import Watch
-from runner.errors import EngineError
 from runner.model.usage import Spent
 from runner.plan import GATEWAY_SOCKET
 
@@ -156,50 +154,20 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def open_gateway(order: GatewayOrder) -> Iterator[Gateway]:
+def open_gateway(order: GatewayOrder, listener: socket.socket | None = None) -> Iterator[Gateway]:
     """A gateway for one run, for as long as the scope lasts; its socket is `folder/gateway.sock`.
+
+    `listener` is that socket, where somebody has made it already (see `runner.egress.listening`).
 
     Raises `EngineError` when the socket, `StoreError` when the audit cannot be made. Should its thread end first,
     every connection is closed and `failed` says why.
     """
     _allow_descriptors()
-    with open_audit(order.audit, limit=order.limits.audit) as audit, _listening(order.folder) as listener:
-        gateway = Gateway(order, listener, audit)
+    made = contextlib.nullcontext(listener) if listener else listening(order.folder)
+    with open_audit(order.audit, limit=order.limits.audit) as audit, made as ours:
+        gateway = Gateway(order, ours, audit)
         with gateway._running():
             yield gateway
-
-
-@contextlib.contextmanager
-def _listening(folder: Path) -> Iterator[socket.socket]:
-    """A socket in `folder`, which is mounted into one container and seen by no other."""
-    try:
-        # A socket's address holds 108 bytes and state directories can be deep: bind through the folder's descriptor.
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise EngineError(f"The gateway's socket cannot be made: {error.strerror}.") from error
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _bind(listener, handle)
-        yield listener
-    finally:
-        listener.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(GATEWAY_SOCKET, dir_fd=handle)
-        os.close(handle)
-
-
-def _bind(listener: socket.socket, handle: int) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(GATEWAY_SOCKET, dir_fd=handle)  # that of a Paddock which died
-    path = f"/proc/self/fd/{handle}/{GATEWAY_SOCKET}"
-    try:
-        listener.bind(path)
-        # The agent's uid has to be able to connect; only this run's sandbox sees the folder.
-        os.chmod(path, 0o666)  # noqa: PTH101, S103 - the path through the descriptor
-        listener.listen(1024)
-    except OSError as error:
-        raise EngineError(f"The gateway's socket cannot be made: {error.strerror}.") from error
-    listener.setblocking(False)
 
 
 def _allow_descriptors() -> None:

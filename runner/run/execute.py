@@ -20,12 +20,13 @@ from runner.run.collector import LATER, Beside, collector_beside, open_collector
 from runner.run.finish import finish_run
 from runner.run.host import Host
 from runner.run.journal import Journal, remembered
+from runner.run.launch import launching
 from runner.run.prepare import Prepared, prepare, request_of
 from runner.run.recovery_record import note_beginning, note_ending
-from runner.run.start import close_quietly, start_sandbox
+from runner.run.start import close_quietly
 from runner.run.supervise import Supervised, supervise
 from runner.run.surroundings import open_workspace
-from runner.run.watching import following, network_of, open_log, watched
+from runner.run.watching import following, open_log, watched
 from runner.store.files import write_whole
 from runner.store.half_made import being_made
 from runner.store.ledger import Ledger, RunRow
@@ -159,15 +160,13 @@ def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
     The agent begins only when there is a collector for its work. One that talks to a model works for minutes: its
     collector is made before it begins, and started after.
     """
-    host, journal, prepared = attempt.host, attempt.journal, attempt.prepared
+    journal, prepared = attempt.journal, attempt.prepared
     with ExitStack() as removal:
         if prepared.reader is None:
             beside.go.set()
         with journal.phase(Phase.SANDBOX):
-            gateway = removal.enter_context(network_of(attempt))
-            started = removal.enter_context(
-                start_sandbox(host.engine, attempt.spec, prepared.secrets, attempt.paths.control, host.clock)
-            )
+            launch = removal.enter_context(launching(attempt))
+            started = launch.result()
             if prepared.reader is None:
                 beside.result()
             else:
@@ -177,7 +176,7 @@ def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
             note_beginning(attempt)
             attempt.began = True
             started.go()
-            attempt.supervised = supervise(watched(attempt, started.box, log, gateway), started.output)
+            attempt.supervised = supervise(watched(attempt, started.box, log, launch.gateway), started.output)
         tell_of_the_end(attempt, attempt.supervised, log)
         with journal.phase(Phase.STOP):
             removal.close()

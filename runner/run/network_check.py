@@ -12,8 +12,9 @@ from runner.model.spec import SandboxSpec
 from runner.plan import plan_sandbox
 from runner.report.health import Finding, Level
 from runner.run.host import Host, agent_identity
-from runner.run.network import decide_route, open_network
+from runner.run.network import open_network
 from runner.run.places import places_of, ready_programs
+from runner.run.route import decide_route
 from runner.run.start import await_report, open_box
 from runner.sandbox.control import listen
 from runner.sandbox.etc_files import sandbox_etc
@@ -85,7 +86,7 @@ def prove_network(host: Host) -> tuple[SandboxSpec, Proof]:
             write_whole(paths.etc / name, text, mode=0o644)
         route = decide_route(request.policy.network, request.image.ref, host)
         with (
-            open_network(route, paths, host.outside),
+            open_network(route, paths, outside=host.outside),
             listen(paths.control) as handshake,
             open_box(host.engine, spec, {}) as box,
         ):

@@ -41,9 +41,7 @@ from runner.store.runs import RunPaths, run_paths
 from runner.store.secret_sources import load_secrets
 
 if TYPE_CHECKING:
-    import ssl
-
-    from runner.run.network import Route
+    from runner.run.route import Route
 
 BASE_IMAGE = "paddock/base"
 """The shipped image's name where its tag, a hash of its content, is not looked up."""
@@ -95,7 +93,6 @@ def prepare(task: Task, host: Host) -> Prepared:
         task, loaded = decision.task, decision.loaded
         based = beside.submit(base_image, facts, loaded.policy, host)
         beside_it = find_beside(task, host)
-        trust = beside.submit(load_trust, loaded.policy, host)
         refuse_collisions(task, loaded.policy)
         context = find_context(task, source, host)
         mounts = resolve_mounts(loaded, source, host)
@@ -103,7 +100,7 @@ def prepare(task: Task, host: Host) -> Prepared:
         with missing_is_refused():
             base = based.result()
             image, of_image = choose_image(task, decision.agent.image, base, source, host)
-            route = find_route(loaded.policy, image.ref, host, trust)
+            route = find_route(loaded.policy, image.ref, host)
     return Prepared(
         task=task,
         command=decision.command,
@@ -128,15 +125,6 @@ def base_image(facts: Future[EngineFacts], policy: Policy, host: Host) -> ImageF
     """The shipped image, built if need be, for a machine that can hold the policy."""
     check_machine(policy, machine_of(facts.result()))
     return host.engine.image("")
-
-
-def load_trust(policy: Policy, host: Host) -> ssl.SSLContext | None:
-    """Whom the gateway trusts, where there is one that injects: read while the engine answers, as is asyncio."""
-    if policy.network.mode == "none":
-        return None
-    from runner.run.network import trusted
-
-    return trusted(host.settings.extra_ca) if policy.network.inject else None
 
 
 def with_own_policy(decision: Decision, source: Source, host: Host) -> Decision:
@@ -168,15 +156,13 @@ def passed_secrets(task: Task, host: Host) -> dict[str, str]:
     return load_secrets(task.pass_secrets, host.settings.secrets, host.variable)
 
 
-def find_route(
-    policy: Policy, image: ImageRef, host: Host, trust: Future[ssl.SSLContext | None] | None = None
-) -> Route | None:
+def find_route(policy: Policy, image: ImageRef, host: Host) -> Route | None:
     """The way out of the sandbox, where the policy opens one. Raises `ImageError`."""
     if policy.network.mode == "none":
         return None
-    from runner.run.network import decide_route  # brings asyncio along
+    from runner.run.route import decide_route  # for those alone that have one
 
-    return decide_route(policy.network, image, host, trust.result() if trust else None)
+    return decide_route(policy.network, image, host)
 
 
 def observing(policy: str, task: Task) -> tuple[str, ...]:

@@ -18,20 +18,28 @@ from runner.run.watchdog import Watched
 from runner.sandbox.engine import Box
 
 if TYPE_CHECKING:
+    import socket
+
     from runner.egress.gateway import Gateway
 
 
 @contextmanager
-def network_of(attempt: Attempt) -> Iterator[Gateway | None]:
-    """The gateway, where the policy opens the network; what went through it is known when the scope ends."""
+def network_of(attempt: Attempt, listener: socket.socket | None = None) -> Iterator[Gateway | None]:
+    """The gateway, where the policy opens the network; what went through it is known when the scope ends.
+
+    `listener` is its socket, where that was made already.
+    """
     route = attempt.prepared.route
     if route is None:
         yield None
         return
-    from runner.run.network import NOTHING_USED, open_network  # loaded by now: see prepare.find_route
+    from runner.run.network import NOTHING_USED, open_network  # brings asyncio along
 
     limits, before = attempt.prepared.policy.limits, attempt.before or NOTHING_USED
-    with open_network(route, attempt.paths, attempt.host.outside, limits, before) as gateway:
+    outside = attempt.host.outside
+    with open_network(
+        route, attempt.paths, outside=outside, limits=limits, before=before, listener=listener
+    ) as gateway:
         try:
             yield gateway
         finally:

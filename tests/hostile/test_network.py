@@ -61,10 +61,9 @@ def internet() -> Iterator[MadeUpInternet]:
 
 
 @contextmanager
-def fake_gateway(folder: Path, answer: bytes) -> Iterator[SimpleNamespace]:
+def fake_gateway(door: socket.socket, answer: bytes) -> Iterator[SimpleNamespace]:
     """A gateway that says the same to everything; with nothing to say, it is not there at all."""
-    path = folder / "gateway.sock"
-    door = socket.socket(socket.AF_UNIX)
+    door.setblocking(True)
 
     def serve() -> None:
         while True:
@@ -78,21 +77,18 @@ def fake_gateway(folder: Path, answer: bytes) -> Iterator[SimpleNamespace]:
                 asker.recv(1000)
 
     if answer:
-        door.bind(str(path))
-        path.chmod(0o666)
-        door.listen()
         threading.Thread(target=serve, daemon=True).start()
+    else:
+        door.close()
     yield SimpleNamespace(failed="", uploaded=0, upload_exceeded=False, spent=(), over_budget="")
     if answer:
         door.shutdown(socket.SHUT_RDWR)
-        path.unlink()
-    door.close()
 
 
 def run_behind(answer: bytes, library: Library, repository: Path, policy: Path) -> RunResult:
     """A run whose gateway is not ours."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("runner.run.network.open_gateway", lambda order: fake_gateway(order.folder, answer))
+        patch.setattr("runner.run.network.open_gateway", lambda _, door: fake_gateway(door, answer))
         return library.run(repository, "echo the agent runs", policy=policy)
 
 
