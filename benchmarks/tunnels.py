@@ -85,7 +85,6 @@ def open_stage(place: Place) -> Iterator[Stage]:
             yield Stage(place, port, Host(settings=settings, engine=engine, home=place.folder))
         finally:
             server.terminate()
-            engine.client.close()
 
 
 class Squid:

@@ -17,6 +17,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from runner.sandbox.docker_api import EngineApi
+
 RUN_LABEL = "paddock.run"
 STATE_LABEL = "paddock.state"
 FOREIGN = ("GIT_", "PADDOCK_", "DOCKER_", "XDG_")
@@ -37,6 +39,13 @@ def connect() -> APIClient:
     from docker import APIClient
 
     return APIClient(base_url=ENGINE_ADDRESS, version="auto", timeout=60)
+
+
+def engine_api() -> EngineApi:
+    """The same engine, as Paddock asks it."""
+    from runner.sandbox.docker_api import EngineApi
+
+    return EngineApi(ENGINE_ADDRESS or "unix:///var/run/docker.sock")
 
 
 @cache

@@ -9,11 +9,11 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from docker import APIClient
-
 from runner.errors import ImageError
 from runner.escape import escape_text
 from runner.sandbox.build_context import ContextFile, content_digest
+from runner.sandbox.docker_api import EngineApi
+from runner.sandbox.docker_sdk import sdk
 from runner.sandbox.image_errors import checked, image_door
 
 PUBLISHED = "debian:bookworm-slim"
@@ -37,7 +37,7 @@ class DebianBase:
     """Finds or makes the Debian base. `script` is `make-debian`; `scratch` is a folder with room for 200 MB."""
 
     def __init__(
-        self, client: APIClient, progress: Progress, *, script: Path, scratch: Path, extra_roots: Sequence[Path]
+        self, client: EngineApi, progress: Progress, *, script: Path, scratch: Path, extra_roots: Sequence[Path]
     ) -> None:
         self._client = client
         self._progress = progress
@@ -79,8 +79,8 @@ class DebianBase:
             archive = Path(folder) / "rootfs.tar"
             self._run_script(archive, refusal)
             self._progress(f"Importing {name}")
-            with image_door(f"import {name}"):
-                said = self._client.import_image_from_file(str(archive), repository, tag, list(MADE_CHANGES))
+            with image_door(f"import {name}"), sdk(self._client) as client:
+                said = client.import_image_from_file(str(archive), repository, tag, list(MADE_CHANGES))
             checked(said, f"import {name}")
         return name
 
@@ -111,14 +111,14 @@ class DebianBase:
             )
 
 
-def is_present(client: APIClient, name: str) -> bool:
+def is_present(client: EngineApi, name: str) -> bool:
     """Whether the engine has an image of that name."""
     with image_door(f"look for {name}"):
-        return bool(client.images(name=name, quiet=True))
+        return bool(client.images({"reference": [name]}))
 
 
-def pull(client: APIClient, name: str) -> None:
+def pull(api: EngineApi, name: str) -> None:
     """Fetch an image by name from the engine's registry. Raises `ImageError` with the registry's own reason."""
-    with image_door(f"pull {name}"):
+    with image_door(f"pull {name}"), sdk(api) as client:
         for said in client.pull(name, stream=True, decode=True):
             checked(said, f"pull {name}")

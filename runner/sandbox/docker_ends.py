@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
+from runner.sandbox.docker_api import EngineApi
 from runner.sandbox.engine import Exit
 
 KILLED = frozenset({137, 143})
@@ -13,7 +13,7 @@ LATE = 1.0
 """Seconds for which Docker may not have noted yet that it has sent a signal, though the container has ended of it."""
 
 
-def exit_of(client: Any, container: str, *, signalled: bool = False) -> Exit:
+def exit_of(client: EngineApi, container: str, *, signalled: bool = False) -> Exit:
     """The end of a container that is over; `signalled`: Paddock itself has ended it, without Docker."""
     state = client.inspect_container(container)["State"]
     code = state["ExitCode"]
@@ -26,13 +26,12 @@ def exit_of(client: Any, container: str, *, signalled: bool = False) -> Exit:
     )
 
 
-def was_signalled(client: Any, container: str, *, patience: float) -> bool:
+def was_signalled(client: EngineApi, container: str, *, patience: float) -> bool:
     """Whether Docker has sent it a signal. It keeps its last few hundred events, and none over its own end."""
-    wanted = {"container": container, "event": "kill"}
+    wanted = {"container": [container], "event": ["kill"]}
     end = time.monotonic() + patience
     while True:
-        events = client.events(since=0, until=f"{time.time():.6f}", filters=wanted, decode=True)
-        if next(iter(events), None) is not None:
+        if client.events(until=f"{time.time():.6f}", filters=wanted):
             return True
         if time.monotonic() >= end:
             return False

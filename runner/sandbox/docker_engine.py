@@ -1,4 +1,4 @@
-"""The real engine, through the docker SDK's low-level client. All of Docker that Paddock uses is on this page.
+"""The real engine, through its HTTP API. All of Docker that a run uses is on this page.
 
 `docker cp`, `export` and `commit` are never called: each lets a container's content act on the host
 (CVE-2018-15664 and its successors).
@@ -7,34 +7,29 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import docker
-import docker.errors
-import requests.exceptions
 
 from runner.errors import ContainerGoneError, EngineError, PaddockError, RefusedError, UnenforceableError
 from runner.model.offer import Offer
 from runner.model.settings import engine_fault
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, SandboxSpec
+from runner.sandbox.docker_api import EngineApi
 from runner.sandbox.docker_args import create_request, differences
 from runner.sandbox.docker_ends import exit_of
 from runner.sandbox.docker_errors import translated
 from runner.sandbox.docker_exec import DockerInside, start_exec
 from runner.sandbox.docker_facts import facts_of, usage_of
-from runner.sandbox.docker_streams import frames, hang_up, read_some
+from runner.sandbox.docker_http import Answer, ApiError, NotFoundError
+from runner.sandbox.docker_streams import frames
 from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Times, Usage
 from runner.sandbox.host_processes import freeze_beside, kill_beside, processes_beside
 from runner.sandbox.images import ImageStore
 from runner.sandbox.same_places import as_the_engine_sees, mapped
 from runner.sandbox.unseen import same_files
-
-API_TIMEOUT = 60
 
 
 class DockerEngine:
@@ -54,15 +49,14 @@ class DockerEngine:
         self._progress = progress
 
     @cached_property
-    def client(self) -> docker.APIClient:
-        """The SDK's client, with the newest API that both sides speak. Raises `RefusedError` for another machine's."""
+    def client(self) -> EngineApi:
+        """The engine's API, once it has answered. Raises `RefusedError` for another machine's."""
         if fault := engine_fault(self._address):
             raise RefusedError(f"{fault.removesuffix('.')}.")
+        api = EngineApi(self._address)
         with translated("be reached", self._address):
-            client = docker.APIClient(base_url=self._address, version="auto", timeout=API_TIMEOUT)
-        # requests would look at proxy variables and ~/.netrc for every call; the engine is asked without them.
-        client.trust_env = False
-        return client
+            _ = api.api_version
+        return api
 
     @cached_property
     def images(self) -> ImageStore:
@@ -107,7 +101,7 @@ class DockerEngine:
         """See `Engine.create`."""
         request = create_request(as_the_engine_sees(spec, self._path_map), secrets)
         with translated("create the container"), same_files(spec):
-            answer = self.client.create_container_from_config(request, spec.name)
+            answer = self.client.create_container(request, spec.name)
         box = DockerBox(self.client, answer["Id"], request)
         if answer.get("Warnings"):
             # The engine says here, and nowhere else, that it dropped a limit (promise 9).
@@ -128,7 +122,7 @@ class DockerEngine:
             *([f"{STATE_LABEL}={mapped(state, self._path_map)}"] if state else []),
         ]
         with translated("list its containers"):
-            rows = self.client.containers(all=True, filters={"label": labels})
+            rows = self.client.containers({"label": labels})
         return [
             Found(
                 id=row["Id"],
@@ -144,10 +138,10 @@ class DockerEngine:
 class DockerBox:
     """One container of the real engine; see `Box`."""
 
-    def __init__(self, client: docker.APIClient, container: str, request: dict[str, Any] | None) -> None:
+    def __init__(self, client: EngineApi, container: str, request: dict[str, Any] | None) -> None:
         self._client = client
         self._request = request
-        self._stream: Any = None
+        self._stream: Answer | None = None
         self._pid: int | None = None
         self._killed = self._frozen = False
         """Whether that was done to it without Docker, which does not know."""
@@ -163,19 +157,19 @@ class DockerBox:
     def attach(self) -> Iterator[Output]:
         """See `Box.attach`. Attached at once, not at the first `next`: nothing that is printed may be missed."""
         with translated("attach to the container"):
-            self._stream = self._client.attach_socket(self.id, params={"stdout": 1, "stderr": 1, "stream": 1})
-        # A silent agent is not a broken connection: the idle limit is the watchdog's.
-        self._stream._sock.settimeout(None)
-        return _attached(self._stream)
+            self._stream = stream = self._client.attach(self.id)
+        stream.wait_for_ever()  # the idle limit is the watchdog's
+        return _attached(stream)
 
     def replay(self) -> Iterator[Output]:
         """See `Box.replay`."""
         from runner.sandbox.docker_logs import open_kept  # only where a Paddock died
 
         if self._stream is not None:
-            hang_up(self._stream)
+            self._stream.close()
         with translated("read the container's output"):
-            self._stream = kept = open_kept(self._client, self.id)
+            kept = open_kept(self._client, self.id)
+        self._stream = kept.answer
         return kept.pieces()
 
     def times(self) -> Times:
@@ -204,20 +198,18 @@ class DockerBox:
             return
         try:
             self._client.kill(self.id, name)
-        except docker.errors.APIError as error:
+        except ApiError as error:
             if error.status_code not in {404, 409}:  # gone, or not running
                 raise EngineError(f"Docker could not send {name} to the container: {error.explanation}") from error
-        except requests.exceptions.RequestException as error:
+        except OSError as error:
             raise EngineError(f"Docker could not send {name} to the container.") from error
 
     def wait(self, deadline: float) -> Exit | None:
         """See `Box.wait`."""
         with translated("wait for the container"):
             try:
-                self._client.wait(self.id, timeout=max(deadline, 0.01))  # type: ignore[arg-type] # seconds, a float will do
-            except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
-                if not _timed_out(error):
-                    raise
+                self._client.wait(self.id, max(deadline, 0.01))
+            except TimeoutError:
                 return None
             self._pid = 0  # there are no processes any more
             return exit_of(self._client, self.id, signalled=self._killed)
@@ -225,15 +217,15 @@ class DockerBox:
     def usage(self) -> Usage | None:
         """See `Box.usage`."""
         try:
-            stats = self._client.stats(self.id, stream=False, one_shot=True)
-        except (docker.errors.DockerException, requests.exceptions.RequestException):
+            stats = self._client.stats(self.id)
+        except (ApiError, OSError):
             return None
         return usage_of(stats)
 
     def written(self) -> int:
         """See `Box.written`."""
         with translated("measure the container"):
-            rows = self._client.containers(all=True, size=True, filters={"id": self.id})
+            rows = self._client.containers({"id": [self.id]}, size=True)
         return int(rows[0].get("SizeRw") or 0) if rows else 0
 
     def processes(self) -> list[int]:
@@ -275,14 +267,13 @@ class DockerBox:
 
     def hang_up(self) -> None:
         """See `Box.hang_up`."""
-        if self._stream is not None and not self._stream.closed:
-            with contextlib.suppress(OSError):
-                self._stream._sock.shutdown(socket.SHUT_RDWR)
+        if self._stream is not None:
+            self._stream.hang_up()
 
     def close(self) -> None:
         """See `Box.close`."""
         if self._stream is not None:
-            hang_up(self._stream)
+            self._stream.close()
         with contextlib.suppress(ContainerGoneError), translated("remove the container"):
             self._remove()
 
@@ -290,24 +281,19 @@ class DockerBox:
         """Remove; "removal in progress" and "device or resource busy" pass by themselves."""
         try:
             self._remove_once()
-        except docker.errors.APIError:
+        except ApiError:
             from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
             time.sleep(0.1)
             pauses = wait_chain(wait_fixed(0.5), wait_fixed(2.0))
-            failed = retry_if_exception_type(docker.errors.APIError)
+            failed = retry_if_exception_type(ApiError)
             Retrying(stop=stop_after_attempt(3), wait=pauses, retry=failed, reraise=True)(self._remove_once)
 
     def _remove_once(self) -> None:
-        with contextlib.suppress(docker.errors.NotFound):
-            self._client.remove_container(self.id, v=True, force=True)
+        with contextlib.suppress(NotFoundError):
+            self._client.remove_container(self.id)
 
 
-def _timed_out(error: BaseException) -> bool:
-    """The SDK reports a passed deadline in two ways, by where urllib3 noticed it."""
-    return isinstance(error, requests.exceptions.ReadTimeout) or "Read timed out" in str(error)
-
-
-def _attached(stream: Any) -> Iterator[Output]:
-    yield from frames(partial(read_some, stream))
-    hang_up(stream)
+def _attached(stream: Answer) -> Iterator[Output]:
+    yield from frames(stream.raw)
+    stream.close()

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import docker
-import docker.errors
-import requests.exceptions
-
 from runner.errors import ContainerGoneError, EngineError
+from runner.sandbox.docker_api import EngineApi
 from runner.sandbox.docker_errors import translated
-from runner.sandbox.docker_streams import PIECE, frames, hang_up
+from runner.sandbox.docker_http import Answer, ApiError
+from runner.sandbox.docker_streams import PIECE, frames
 from runner.sandbox.engine import Output
 
 NOT_RUNNING = 409
@@ -25,65 +22,66 @@ NO_DETACHING = "ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^"
 
 
 def start_exec(
-    client: docker.APIClient, container: str, argv: Sequence[str], environment: Mapping[str, str], *, terminal: bool
+    client: EngineApi, container: str, argv: Sequence[str], environment: Mapping[str, str], *, terminal: bool
 ) -> DockerInside:
     """Start a program with the container's own user, directory, variables, limits and privileges."""
     try:
         with translated("start a program in the container"):
-            made = client.exec_create(
-                container,
-                list(argv),
-                stdin=True,
-                tty=terminal,
-                environment=[f"{name}={value}" for name, value in sorted(environment.items())],
-                detach_keys=NO_DETACHING,
-            )
-            stream: Any = client.exec_start(made["Id"], tty=terminal, socket=True)
+            made = client.exec_create(container, _request(argv, environment, terminal=terminal))
+            stream = client.exec_start(made["Id"], terminal=terminal)
     except EngineError as error:
         cause = error.__cause__
-        if isinstance(cause, docker.errors.APIError) and cause.status_code == NOT_RUNNING:
+        if isinstance(cause, ApiError) and cause.status_code == NOT_RUNNING:
             raise ContainerGoneError(error.message) from cause
         raise
-    # A silent program is not a broken connection.
-    stream._sock.settimeout(None)
+    stream.wait_for_ever()
     return DockerInside(client, made["Id"], stream, terminal=terminal)
+
+
+def _request(argv: Sequence[str], environment: Mapping[str, str], *, terminal: bool) -> dict[str, Any]:
+    return {
+        "Tty": terminal,
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Cmd": list(argv),
+        "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
+        "DetachKeys": NO_DETACHING,
+    }
 
 
 class DockerInside:
     """One such program; see `Inside`."""
 
-    def __init__(self, client: docker.APIClient, identifier: str, stream: Any, *, terminal: bool) -> None:
+    def __init__(self, client: EngineApi, identifier: str, stream: Answer, *, terminal: bool) -> None:
         self._client = client
         self._id = identifier
         self._stream = stream
         self._terminal = terminal
-        # The first output may have come along with the engine's answer, and then it stands in the answer's buffer.
-        self._buffer = stream._response.raw._fp.fp
 
     def output(self) -> Iterator[Output]:
         """See `Inside.output`."""
         if not self._terminal:
-            yield from frames(self._read)
+            yield from frames(self._stream.raw)
             return
-        while data := self._read(PIECE):
+        while data := self._stream.raw(PIECE):
             yield Output(1, data)
 
     def write(self, data: bytes) -> None:
         """See `Inside.write`."""
         try:
-            self._stream._sock.sendall(data)
+            self._stream.write(data)
         except OSError as error:
             raise ContainerGoneError("The program in the container has ended.") from error
 
     def end_input(self) -> None:
         """See `Inside.end_input`."""
-        with contextlib.suppress(OSError):
-            self._stream._sock.shutdown(socket.SHUT_WR)
+        self._stream.end_input()
 
     def resize(self, rows: int, columns: int) -> None:
         """See `Inside.resize`."""
-        with contextlib.suppress(docker.errors.DockerException, requests.exceptions.RequestException):
-            self._client.exec_resize(self._id, height=rows, width=columns)
+        with contextlib.suppress(ApiError, OSError):
+            self._client.exec_resize(self._id, rows, columns)
 
     def exit_code(self) -> int:
         """See `Inside.exit_code`."""
@@ -99,13 +97,4 @@ class DockerInside:
 
     def close(self) -> None:
         """See `Inside.close`."""
-        if not self._stream.closed:
-            with contextlib.suppress(OSError):  # whoever reads in another thread is let go
-                self._stream._sock.shutdown(socket.SHUT_RDWR)
-        hang_up(self._stream)
-
-    def _read(self, size: int) -> bytes:
-        try:
-            return self._buffer.read1(size) or b""
-        except (OSError, ValueError, AttributeError):  # closed meanwhile
-            return b""
+        self._stream.close()

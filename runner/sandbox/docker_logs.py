@@ -8,78 +8,60 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
-from docker.errors import DockerException
-from requests.exceptions import RequestException
-from urllib3.exceptions import HTTPError
-
-from runner.sandbox.docker_streams import frames, hang_up, read_some
+from runner.sandbox.docker_api import EngineApi
+from runner.sandbox.docker_http import Answer, ApiError
+from runner.sandbox.docker_streams import frames
 from runner.sandbox.engine import Output, Times
 
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d) ")
 
 
-def open_kept(client: Any, container: str) -> KeptOutput:
+def open_kept(client: EngineApi, container: str) -> KeptOutput:
     """All of a container's output, from its start on."""
-    return KeptOutput(_ask(client, container, follow=True), partial(_ask, client, container, follow=False))
-
-
-def _ask(client: Any, container: str, *, follow: bool) -> Any:
-    params = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow), "tail": "all"}
-    # A connection of its own, which the SDK does not use again: we close it whatever was read.
-    own = {"Connection": "close"}
-    response = client._get(client._url("/containers/{0}/logs", container), params=params, headers=own, stream=True)
-    client._raise_for_status(response)
-    return response
+    answer = client.logs(container, follow=True)
+    answer.wait_for_ever()  # a silent agent is not a broken connection: the idle limit is the watchdog's
+    return KeptOutput(answer, partial(client.logs, container))
 
 
 class KeptOutput:
-    """A connection that gives a container's output; shaped as an attached one, so that it is hung up as one."""
+    """A connection that gives a container's output, as far as it is kept; `answer` is what to hang up."""
 
-    def __init__(self, response: Any, ask_again: Callable[[], Any]) -> None:
-        self._response = response
+    def __init__(self, answer: Answer, ask_again: Callable[[], Answer]) -> None:
+        self.answer = answer
         self._ask_again = ask_again
-        raw = response.raw._fp.fp.raw
-        self._sock = raw._sock
-        # A silent agent is not a broken connection: the idle limit is the watchdog's.
-        self._sock.settimeout(None)
         self._cut_off = False
-        self.closed = False
 
-    def read(self, size: int) -> bytes:
+    def _read(self, size: int) -> bytes:
         """Exactly so many bytes, but for the end, and for a connection that was cut off."""
         try:
-            return bytes(self._response.raw.read(size))
-        except (HTTPError, AttributeError):  # the latter where another thread has just closed it
+            return self.answer.read(size)
+        except (OSError, ValueError, AttributeError):  # the latter two where another thread has just closed it
             self._cut_off = True
             return b""
-
-    def close(self) -> None:
-        """Read no more."""
-        self.closed = True
 
     def pieces(self) -> Iterator[Output]:
         """Piece by piece, each with its age."""
         told = dict.fromkeys((0, 1, 2), 0)
-        for piece in map(_dated, frames(partial(read_some, self))):
+        for piece in map(_dated, frames(self._read)):
             told[piece.stream] += len(piece.data)
             yield piece
-        hang_up(self)
-        if not self._cut_off:
+        hung_up = self._cut_off or self.answer.closed
+        self.answer.close()
+        if not hung_up:
             yield from self._rest(told)
 
     def _rest(self, told: dict[int, int]) -> Iterator[Output]:
         """What is missing: an engine that follows may let go when the container ends, before it has told everything."""
-        with suppress(RequestException, DockerException), closing(self._ask_again()) as response:
-            for stream, data, age in map(_dated, frames(response.raw.read)):
+        with suppress(ApiError, OSError), closing(self._ask_again()) as answer:
+            for stream, data, age in map(_dated, frames(answer.read)):
                 new = data[told[stream] :]
                 told[stream] -= len(data) - len(new)
                 if new:
                     yield Output(stream, new, age)
 
 
-def times_of(client: Any, container: str) -> Times:
+def times_of(client: EngineApi, container: str) -> Times:
     """See `Box.times`; by the engine's wall clock."""
     state = client.inspect_container(container)["State"]
     begun, ended = (_seconds(state.get(name) or "") for name in ("StartedAt", "FinishedAt"))
@@ -87,7 +69,8 @@ def times_of(client: Any, container: str) -> Times:
         return Times(ran=0.0, silent=0.0)  # it never began
     # A container that ends at once may have ended, by the engine's clock, before it counts as begun.
     until = time.time() if state.get("Running") or ended <= 0.0 else max(begun, ended)
-    last = client.logs(container, tail=1, timestamps=True)
+    with closing(client.logs(container, tail="1")) as answer:
+        last = b"".join(piece.data for piece in frames(answer.read))
     found = _STAMP.match(last.splitlines()[-1] + b" ") if last.strip() else None
     heard = max(begun, _seconds(found[0].decode().strip())) if found else begun  # its clocks differ by a little
     return Times(ran=max(0.0, until - begun), silent=max(0.0, until - heard))

@@ -1,9 +1,8 @@
-"""Docker's connections that were taken over from HTTP: how their bytes are read, and how they are closed."""
+"""Docker's streams of two outputs in one: how they are taken apart. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from runner.sandbox.engine import Output
 
@@ -21,23 +20,6 @@ def frames(read: Callable[[int], bytes]) -> Iterator[Output]:
         while left and (data := read(min(left, PIECE))):
             left -= len(data)
             yield Output(header[0], data)
-
-
-def read_some(stream: Any, size: int) -> bytes:
-    """What came; nothing when the connection has gone, as it does with an engine that restarts."""
-    try:
-        return b"" if stream.closed else stream.read(size) or b""
-    except (OSError, ValueError):
-        return b""
-
-
-def hang_up(stream: Any) -> None:
-    """Close an attached stream for good: closing the file alone would leave the SDK's connection open."""
-    if not stream.closed:
-        connection = stream._sock
-        stream._response.close()
-        stream.close()
-        connection.close()
 
 
 def _exactly(read: Callable[[int], bytes], size: int) -> bytes:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import urllib3.exceptions
-from docker import APIClient
 
 from runner.errors import ImageError
 from runner.escape import escape_text
@@ -24,6 +23,8 @@ from runner.model.offer import Offer
 from runner.model.spec import ImageRef
 from runner.sandbox.build_context import archive_of, content_digest, context_archive
 from runner.sandbox.debian_base import Progress, is_present
+from runner.sandbox.docker_api import EngineApi
+from runner.sandbox.docker_sdk import sdk
 from runner.sandbox.image_errors import checked, image_door
 from runner.sandbox.images import BASE_LABEL, IMAGE_LABEL, ImageStore, build_files, readable_roots
 from runner.shipped import shipped
@@ -51,14 +52,14 @@ class ForeignImages:
 
     def __init__(
         self,
-        client: APIClient,
+        api: EngineApi,
         store: ImageStore,
         progress: Progress,
         *,
         limits: BuildLimits | None = None,
         network: str = NETWORK,
     ) -> None:
-        self._client: Any = client  # the SDK's own parts, of which its stubs know nothing
+        self._api = api
         self._store = store
         self._progress = progress
         self._limits = limits or BuildLimits()
@@ -73,14 +74,14 @@ class ForeignImages:
         """An image by name. What it would do in a build that begins with it, nobody was shown."""
         image = self._store.resolve(name)
         with image_door(f"inspect {name}"):
-            config = self._client.inspect_image(image.id)["Config"] or {}
+            config = self._api.inspect_image(image.id)["Config"] or {}
         if config.get("OnBuild"):
             raise ImageError(f"The image {name} has ONBUILD instructions.", hint="Offer one without them.")
         return image
 
     def _built(self, offer: Offer) -> ImageRef:
         tag = tag_of(offer)
-        if not is_present(self._client, tag):
+        if not is_present(self._api, tag):
             self._progress(f"Building {tag}, which {escape_text(offer.origin)} describes")
             self._build(
                 tag,
@@ -96,7 +97,7 @@ class ForeignImages:
         """As `paddock image wrap` does it; here too without anything of the user's."""
         files = build_files(shipped("images") / "wrap", readable_roots(self._progress))
         tag = f"paddock/wrap:{content_digest(files, 'of a repository', image.id)}"
-        if not is_present(self._client, tag):
+        if not is_present(self._api, tag):
             self._progress(f"Adding python3 to {image.name}, where it has none")
             labels = {IMAGE_LABEL: "wrap", BASE_LABEL: image.name}
             self._build(tag, context_archive(files), arguments={"BASE": image.id}, labels=labels)
@@ -126,17 +127,18 @@ class ForeignImages:
             "cpuquota": int(self._limits.cpus * 100_000),
             **({"target": target} if target else {}),
         }
-        with image_door(f"build {tag}"):
-            answer = self._client._post(
-                self._client._url("/build"),
+        with image_door(f"build {tag}"), sdk(self._api) as sdk_client:
+            client: Any = sdk_client  # the SDK's own parts, of which its stubs know nothing
+            answer = client._post(
+                client._url("/build"),
                 params=parameters,
                 data=archive,
                 headers={"Content-Type": "application/tar"},
                 stream=True,
                 timeout=SILENT_SECONDS,
             )
-            with self._deadline(answer, tag):
-                self._follow(self._client._stream_helper(answer, decode=True), tag)
+            with self._deadline(client, answer, tag):
+                self._follow(client._stream_helper(answer, decode=True), tag)
 
     def _follow(self, messages: Iterator[Any], tag: str) -> None:
         tail: deque[str] = deque(maxlen=8)
@@ -149,14 +151,14 @@ class ForeignImages:
                     self._progress(escape_text(" ".join(line.split()))[:STEP_WIDTH])
 
     @contextmanager
-    def _deadline(self, answer: Any, tag: str) -> Iterator[None]:
+    def _deadline(self, client: Any, answer: Any, tag: str) -> Iterator[None]:
         """Hang up when the time is over: the engine ends a build that nobody listens to."""
         passed = threading.Event()
 
         def hang_up() -> None:
             passed.set()
             with suppress(AttributeError, OSError):  # it has ended in this moment
-                self._client._get_raw_response_socket(answer)._sock.shutdown(socket.SHUT_RDWR)
+                client._get_raw_response_socket(answer)._sock.shutdown(socket.SHUT_RDWR)
 
         timer = threading.Timer(self._limits.seconds, hang_up)
         timer.daemon = True

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import NamedTuple
 
-from docker import APIClient
-
 from runner.escape import escape_text
 from runner.sandbox.build_context import ContextFile, context_archive
 from runner.sandbox.debian_base import Progress
+from runner.sandbox.docker_api import EngineApi
+from runner.sandbox.docker_sdk import sdk
 from runner.sandbox.image_errors import checked, image_door
 
 STEP_WIDTH = 100
@@ -33,10 +33,10 @@ class Recipe(NamedTuple):
     labels: Mapping[str, str]
 
 
-def build(client: APIClient, progress: Progress, recipe: Recipe) -> None:
+def build(api: EngineApi, progress: Progress, recipe: Recipe) -> None:
     """Build an image of ours. Raises `ImageError` with what was said last."""
     what, tail = f"build {recipe.tag}", deque[str](maxlen=8)
-    with image_door(what):
+    with image_door(what), sdk(api) as client:
         steps = client.build(
             fileobj=BytesIO(context_archive(recipe.files)),
             custom_context=True,

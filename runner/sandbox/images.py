@@ -8,15 +8,15 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from docker import APIClient
-from docker.errors import ImageNotFound
-
 from runner.errors import ImageError
 from runner.escape import escape_text
 from runner.model.base import Record
 from runner.model.spec import ImageRef
 from runner.sandbox.build_context import ContextFile, content_digest, read_context
 from runner.sandbox.debian_base import DebianBase, Progress, is_present, pull
+from runner.sandbox.docker_api import EngineApi
+from runner.sandbox.docker_http import ImageNotFoundError
+from runner.sandbox.docker_sdk import sdk
 from runner.sandbox.image_build import Recipe, build
 from runner.sandbox.image_errors import image_door
 from runner.sandbox.image_names import BASE, DOWNLOADERS, ImageParts, Step
@@ -82,7 +82,7 @@ class ImageStore:
 
     def __init__(
         self,
-        client: APIClient,
+        client: EngineApi,
         progress: Progress,
         *,
         state_dir: Path,
@@ -164,7 +164,7 @@ class ImageStore:
     def list(self) -> tuple[ImageSummary, ...]:
         """The images that Paddock built or made here, newest first; leftovers without a tag are listed by id."""
         with image_door("list images"):
-            found = self._client.images(filters={"label": IMAGE_LABEL})
+            found = self._client.images({"label": [IMAGE_LABEL]})
         summaries = [_summary(image, tag) for image in found for tag in image.get("RepoTags") or [""]]
         return tuple(sorted(summaries, key=lambda image: (image.created, image.tag), reverse=True))
 
@@ -174,8 +174,11 @@ class ImageStore:
             raise ImageError(
                 f"{escape_text(tag)} is not an image of Paddock's.", hint="`paddock image list` shows those that are."
             )
-        with image_door(f"remove {tag}", hint="Remove the runs that use it first: `paddock ps -a`."):
-            self._client.remove_image(tag)
+        with (
+            image_door(f"remove {tag}", hint="Remove the runs that use it first: `paddock ps -a`."),
+            sdk(self._client) as client,
+        ):
+            client.remove_image(tag)
 
     def _climb(self, steps: Sequence[Step], image: ImageRef) -> ImageRef:
         for step in steps:
@@ -225,7 +228,7 @@ class ImageStore:
         with image_door(f"inspect {name}"):
             try:
                 return ImageRef(name=name, id=self._client.inspect_image(name)["Id"])
-            except ImageNotFound:
+            except ImageNotFoundError:
                 return None
 
     def _debian(self) -> DebianBase:

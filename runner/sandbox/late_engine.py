@@ -1,4 +1,4 @@
-"""An engine whose SDK is loaded when it is first asked: a run asks beside its look at the repository."""
+"""An engine whose modules are loaded when it is first asked: a run asks beside its look at the repository."""
 
 from __future__ import annotations
 

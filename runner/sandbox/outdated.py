@@ -7,13 +7,12 @@ import json
 from collections.abc import Mapping
 from uuid import uuid4
 
-from docker import APIClient
-from docker.errors import APIError
-
 from runner.errors import ImageError
 from runner.model.base import Record
 from runner.model.spec import ROLE_LABEL, ImageRef
+from runner.sandbox.docker_api import EngineApi
 from runner.sandbox.docker_errors import translated
+from runner.sandbox.docker_sdk import sdk
 from runner.sandbox.pins import Pin
 
 SECONDS = 120
@@ -55,10 +54,10 @@ class Freshness(Record):
         return self.newest not in {"", self.pinned}
 
 
-def freshness(client: APIClient, image: ImageRef, pins: Mapping[str, Pin]) -> tuple[Freshness, ...]:
+def freshness(api: EngineApi, image: ImageRef, pins: Mapping[str, Pin]) -> tuple[Freshness, ...]:
     """Every pin with the newest version of its package; `image` has npm and pip. Raises `ImageError`."""
     asked = [(name, pin.ecosystem, pin.package) for name, pin in pins.items()]
-    newest = _newest(_said(client, image, json.dumps(asked)))
+    newest = _newest(_said(api, image, json.dumps(asked)))
     return tuple(
         Freshness(
             image=name,
@@ -79,9 +78,11 @@ def _newest(said: bytes) -> dict[str, str]:
         raise ImageError("The registries could not be asked for versions.", hint="Try again.") from error
 
 
-def _said(client: APIClient, image: ImageRef, asked: str) -> bytes:
+def _said(api: EngineApi, image: ImageRef, asked: str) -> bytes:
     """The standard output of the script: no rights, no mounts, nothing of the user's; on the engine's own bridge."""
-    with translated("ask for versions"):
+    from docker.errors import APIError
+
+    with translated("ask for versions"), sdk(api) as client:
         created = client.create_container(
             image.id,
             ["python3", "-I", "-B", "-c", SCRIPT, asked],

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import docker.errors
-
 from runner.errors import UnenforceableError
 from runner.escape import escape_text
 from runner.model.spec import SandboxSpec
+from runner.sandbox.docker_http import ApiError
 from runner.sandbox.same_places import HINT, identity_of
 
 # moby's daemon/volume/mounts/validate.go: errBindSourceDoesNotExist.
@@ -22,8 +21,8 @@ def same_files(spec: SandboxSpec) -> Iterator[None]:
     """Raises `UnenforceableError` when the engine misses a mount's source that is there for Paddock."""
     try:
         yield
-    except docker.errors.APIError as error:
-        said = str(error.explanation or "")
+    except ApiError as error:
+        said = error.explanation
         missing = [mount.source for mount in spec.mounts if identity_of(mount.source)]
         if _MISSING.search(said) and len(missing) == len(spec.mounts):
             raise UnenforceableError(

@@ -118,4 +118,3 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, state_dir: Path) -> It
     bench = Bench(engine, tmp_path)
     yield bench
     bench.close()
-    engine.client.close()

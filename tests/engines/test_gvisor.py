@@ -41,9 +41,7 @@ def gvisor(
     engine: PrivateEngine, state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Library]:
     monkeypatch.setenv("DOCKER_HOST", engine.address)
-    library = Library(state_dir, tmp_path)
-    yield library
-    library.close()
+    yield Library(state_dir, tmp_path)
     assert engine.containers() == []
 
 

@@ -103,17 +103,8 @@ def try_it(host: Host, user: Path, attempt: Attempt) -> Trial:
         environment=dict(attempt.environment),
         image=attempt.image,
     )
-    try:
-        result = run_task(task, host)
-    finally:
-        close(host)
+    result = run_task(task, host)
     return Trial(result=result, paths=run_paths(host.settings.state_dir, result.id), user=user, before=before)
-
-
-def close(host: Host) -> None:
-    """Close the engine's connections."""
-    assert isinstance(host.engine, DockerEngine)
-    host.engine.client.close()
 
 
 def changed_files(before: dict[str, str], user: Path) -> list[str]:

@@ -19,7 +19,7 @@ from docker import APIClient
 from runner.errors import RefusedError
 from runner.model.result import EXIT_CODES, Outcome
 from runner.sandbox.images import ImageStore
-from tests.conftest import ENGINE_ADDRESS, connect
+from tests.conftest import ENGINE_ADDRESS, connect, engine_api
 from tests.hostile.bounds import with_bounds
 from tests.hostile.case import INSIDE, Case, load_cases
 from tests.hostile.open_setup import build_image, run_openly, sort_lines, type_naively
@@ -28,7 +28,6 @@ from tests.hostile.real_run import (
     Attempt,
     Trial,
     changed_files,
-    close,
     command,
     leftovers,
     look_at,
@@ -98,7 +97,7 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     """Repositories, listeners, a process of the host, and the base image."""
     place = tmp_path_factory.mktemp("hostile")
     client = connect()
-    base = ImageStore(client, lambda _: None, state_dir=place / "images").base().name
+    base = ImageStore(engine_api(), lambda _: None, state_dir=place / "images").base().name
     with listening() as (ports, heard), host_process(place.name) as process:
         arena = Arena(
             place=place,
@@ -364,7 +363,6 @@ def test_a_run_is_refused_before_anything_starts(case: Case, arena: Arena) -> No
     with pytest.raises(RefusedError) as caught:
         try_it(host, stage.user, Attempt(argv=case.argv, policy=case.policy_file))
 
-    close(host)
     assert case.file.policy.refused in f"{caught.value.message} {caught.value.hint}"
     assert caught.value.exit_code == EXIT_CODES[case.file.policy.outcome]
     assert containers_made(arena.client, str(state), begin) == before == []

@@ -14,7 +14,7 @@ from docker import APIClient
 from runner.egress.own_addresses import own_addresses
 from runner.model.destinations import parse_destination
 from runner.sandbox.images import ImageStore
-from tests.conftest import ENGINE_ADDRESS, connect
+from tests.conftest import ENGINE_ADDRESS, connect, engine_api
 from tests.hostile.case import WORLDS, Case, load_cases
 from tests.hostile.key_stage import HANDED, injected_hosts, spellings_of_key
 from tests.hostile.network_stage import Seen, run_open_world, run_world
@@ -92,7 +92,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
     """Repositories, the base image, and listeners of the host that nobody may reach."""
     place = tmp_path_factory.mktemp("network")
     client = connect()
-    base = ImageStore(client, lambda _: None, state_dir=place / "images").base().name
+    base = ImageStore(engine_api(), lambda _: None, state_dir=place / "images").base().name
     addresses = sorted(str(one) for one in own_addresses() if one.version == 4 and not one.is_loopback)
     with listening() as (ports, heard):
         yield Worlds(

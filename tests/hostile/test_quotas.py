@@ -127,7 +127,6 @@ def test_a_writer_at_full_speed_is_stopped_within_half_a_gigabyte(
     library = Library(quiet_disk / "state", tmp_path)
     with low_water(quiet_disk) as seen:
         result = run(library, repository, WRITERS[writer], tmp_path, disk=f"{LIMIT // MIB}MiB")
-    library.close()
     before, least = seen
 
     assert (result.outcome, result.limits["disk"].hit) == (Outcome.DISK_EXCEEDED, True), result.reason

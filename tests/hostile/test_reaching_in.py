@@ -12,6 +12,7 @@ import pytest
 from docker import APIClient
 
 from runner.sandbox.images import ImageStore
+from tests.conftest import engine_api
 from tests.hostile.open_setup import build_image
 from tests.integration.cli import Paddock, under_way, until
 
@@ -142,7 +143,7 @@ def test_a_program_beside_the_agent_gains_no_privilege_and_no_io_uring(
 def test_a_python_of_the_agents_own_is_not_what_the_host_starts(
     paddock: Paddock, repository: Path, docker_client: APIClient
 ) -> None:
-    base = ImageStore(docker_client, lambda _: None, state_dir=paddock.state).base().name
+    base = ImageStore(engine_api(), lambda _: None, state_dir=paddock.state).base().name
     image = build_image(docker_client, f"FROM {{base}}\nENV PATH={OWN_PATH}\n", base)
     look = "command -v python3; echo $PATH; cat /tmp/started 2>/dev/null | wc -l"
     try:

@@ -28,11 +28,9 @@ def paddock(state_dir: Path, tmp_path: Path, docker_client: APIClient) -> Iterat
 
 
 @pytest.fixture
-def library(state_dir: Path, tmp_path: Path) -> Iterator[Library]:
+def library(state_dir: Path, tmp_path: Path) -> Library:
     """Paddock without a process of its own."""
-    library = Library(state_dir, tmp_path)
-    yield library
-    library.close()
+    return Library(state_dir, tmp_path)
 
 
 @pytest.fixture

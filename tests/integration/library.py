@@ -36,7 +36,3 @@ class Library:
         command = ("sh", "-c", script)
         task = Task(repo=str(repo), argv=command, base=base, policy=str(policy or "offline"), image=image)
         return run_task(task, replace(self.host, outside=outside))
-
-    def close(self) -> None:
-        """Hang up."""
-        self.engine.client.close()

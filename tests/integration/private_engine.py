@@ -16,6 +16,7 @@ from docker import APIClient
 from docker.errors import DockerException
 
 from runner.sandbox.docker_engine import DockerEngine
+from runner.sandbox.docker_sdk import sdk
 from tests.integration.cli import until
 
 PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -135,11 +136,10 @@ def private_engine(state: Path) -> PrivateEngine:
     engine = PrivateEngine()
     try:
         engine.start()
-        image = shared.client.get_image(shared.image("").ref.name)
-        engine.ask(lambda client: all("error" not in row for row in client.load_image(image)))
+        with sdk(shared.client) as client:
+            image = client.get_image(shared.image("").ref.name)
+            engine.ask(lambda other: all("error" not in row for row in other.load_image(image)))
     except BaseException:
         engine.close()
         raise
-    finally:
-        shared.client.close()
     return engine

@@ -21,6 +21,7 @@ from runner.egress.addresses import Address
 from runner.model.result import RunResult
 from runner.sandbox.build_context import content_digest, context_archive, read_context
 from runner.sandbox.images import ImageStore
+from tests.conftest import engine_api
 from tests.integration.internet import Internet
 from tests.integration.library import Library
 from tests.unit.repo.sources import git, make_repository
@@ -42,7 +43,7 @@ def programs_image(client: APIClient, locks: Path, state_dir: Path) -> str:
     """The image's name; built by the first who asks, and again only when it or the base image has changed."""
     with (locks / "programs.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        base = ImageStore(client, print, state_dir=state_dir).base()
+        base = ImageStore(engine_api(), print, state_dir=state_dir).base()
         files = read_context(FOLDER, ())
         tag = f"paddock-tests/programs:{content_digest(files, base.id)}"
         if not client.images(tag):

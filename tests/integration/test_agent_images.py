@@ -15,6 +15,7 @@ from runner.errors import ImageError
 from runner.sandbox.images import ImageStore
 from runner.sandbox.pins import read_pins
 from runner.shipped import shipped
+from tests.conftest import engine_api
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -76,10 +77,10 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def images(docker_client: APIClient, tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> ImageStore:
+def images(tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> ImageStore:
     """One state directory for all workers of a session, so that they wait for each other's builds."""
     shared = tmp_path_factory.getbasetemp().parent / "images"
-    return ImageStore(docker_client, said.append, state_dir=shared)
+    return ImageStore(engine_api(), said.append, state_dir=shared)
 
 
 def run_inside(client: APIClient, image: str, script: str) -> tuple[int, str]:
@@ -161,7 +162,7 @@ def test_two_that_ask_for_an_image_at_the_same_time_wait_for_one_build(
     images.remove(image.name)
     said: list[list[str]] = [[], []]
     asking = [
-        Thread(target=ImageStore(docker_client, lines.append, state_dir=tmp_path).resolve, args=("codex+go",))
+        Thread(target=ImageStore(engine_api(), lines.append, state_dir=tmp_path).resolve, args=("codex+go",))
         for lines in said
     ]
     for thread in asking:

@@ -13,6 +13,7 @@ import pytest
 from docker import APIClient
 
 from runner.sandbox.images import ImageStore
+from tests.conftest import engine_api
 from tests.integration.cli import WORK, Paddock, show
 
 pytestmark = pytest.mark.docker
@@ -86,7 +87,7 @@ def client() -> Iterator[APIClient]:
 
 @pytest.fixture(scope="module")
 def base(client: APIClient, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return ImageStore(client, print, state_dir=tmp_path_factory.mktemp("images")).base().name
+    return ImageStore(engine_api(), print, state_dir=tmp_path_factory.mktemp("images")).base().name
 
 
 @pytest.fixture(scope="module")

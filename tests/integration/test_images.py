@@ -10,7 +10,9 @@ import pytest
 from docker import APIClient
 
 from runner.errors import EngineUnavailableError, ImageError
+from runner.sandbox.docker_api import EngineApi
 from runner.sandbox.images import ImageStore
+from tests.conftest import engine_api
 from tests.integration.cli import Paddock
 
 pytestmark = pytest.mark.docker
@@ -24,8 +26,8 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def images(docker_client: APIClient, state_dir: Path, said: list[str]) -> ImageStore:
-    return ImageStore(docker_client, said.append, state_dir=state_dir)
+def images(state_dir: Path, said: list[str]) -> ImageStore:
+    return ImageStore(engine_api(), said.append, state_dir=state_dir)
 
 
 def run_inside(client: APIClient, image: str, script: str) -> tuple[int, str]:
@@ -90,7 +92,7 @@ def test_the_base_image_is_built_once_by_two_that_ask_at_the_same_time(
     images.base()
     said: list[str] = []
     asking = [
-        Thread(target=lambda: ImageStore(docker_client, said.append, state_dir=state_dir).base()) for _ in range(2)
+        Thread(target=lambda: ImageStore(engine_api(), said.append, state_dir=state_dir).base()) for _ in range(2)
     ]
     for thread in asking:
         thread.start()
@@ -127,12 +129,8 @@ def test_an_unknown_shipped_image_is_refused_with_the_names_that_there_are(image
 
 
 def test_an_engine_that_is_gone_is_told_apart_from_an_image_that_is_missing(tmp_path: Path, state_dir: Path) -> None:
-    client = APIClient(base_url=f"unix://{tmp_path}/none.sock", version="1.41")
-    try:
-        with pytest.raises(EngineUnavailableError):
-            ImageStore(client, print, state_dir=state_dir).base()
-    finally:
-        client.close()
+    with pytest.raises(EngineUnavailableError):
+        ImageStore(EngineApi(f"unix://{tmp_path}/none.sock"), print, state_dir=state_dir).base()
 
 
 def test_images_are_built_listed_and_compared_by_name(paddock: Paddock) -> None:

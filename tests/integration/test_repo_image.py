@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 from docker import APIClient
-from docker.errors import APIError, ImageNotFound
+from docker.errors import ImageNotFound
 
 from runner.errors import ImageError
 from runner.model.offer import Offer, OfferedFile
 from runner.sandbox.docker_engine import DockerEngine
+from runner.sandbox.docker_http import ApiError
+from runner.sandbox.docker_sdk import sdk
 from runner.sandbox.foreign_images import BuildLimits, ForeignImages, tag_of
 from runner.settings import load_settings
 from tests.integration.cli import Paddock, show
@@ -65,13 +67,12 @@ class Yard:
         return f"{caught.value.message} {caught.value.hint}"
 
     def close(self) -> None:
-        client = self.engine.client
-        wrapped = client.images(filters={"label": "paddock.image=wrap"})
+        wrapped = self.engine.client.images({"label": ["paddock.image=wrap"]})
         self.made += [image["Id"] for image in wrapped if image["Labels"].get("paddock.base") in self.made]
-        for name in reversed(self.made):
-            with suppress(ImageNotFound):
-                client.remove_image(name, force=True)
-        client.close()
+        with sdk(self.engine.client) as client:
+            for name in reversed(self.made):
+                with suppress(ImageNotFound):
+                    client.remove_image(name, force=True)
 
 
 @pytest.fixture
@@ -98,16 +99,16 @@ def test_a_build_sees_no_variable_password_or_proxy_of_its_user(
     monkeypatch.setenv("HTTPS_PROXY", f"http://joe:{SECRET}@proxy.example.test:3128")
     fresh = Yard(tmp_path / "state")
     sent: list[dict[str, str]] = []
-    client = fresh.engine.client
-    send = client.send
+    send = APIClient.send
 
-    def watched(request: Any, **details: Any) -> Any:
+    def watched(client: APIClient, request: Any, **details: Any) -> Any:
         sent.append(dict(request.headers))
-        return send(request, **details)
+        return send(client, request, **details)
 
-    monkeypatch.setattr(client, "send", watched)
+    monkeypatch.setattr(APIClient, "send", watched)
     try:
-        with pytest.raises(APIError):  # the control leg: what the SDK's own build hands over
+        # The control leg: what the SDK's own build hands over.
+        with pytest.raises(ApiError), sdk(fresh.engine.client) as client:
             list(client.build(fileobj=io.BytesIO(b""), custom_context=True))
         assert any("X-Registry-Config" in headers for headers in sent)
         sent.clear()

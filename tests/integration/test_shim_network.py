@@ -119,11 +119,9 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> DockerEngine:
     """A real engine."""
-    engine = DockerEngine(load_settings().engine, state_dir=tmp_path_factory.mktemp("state"), progress=print)
-    yield engine
-    engine.client.close()
+    return DockerEngine(load_settings().engine, state_dir=tmp_path_factory.mktemp("state"), progress=print)
 
 
 @pytest.fixture

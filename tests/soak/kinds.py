@@ -114,10 +114,7 @@ def as_library(turn: Turn, end: str) -> str:
     host = Host(settings=load_settings(state_dir=state), engine=engine, home=ground.paddock.folder)
     policy = str(ground.policy(case.policy, turn.name)) if case.policy else "offline"
     task = Task(repo=str(ground.repository), argv=("sh", "-c", f"{WORK}\n{case.script}"), policy=policy, name=turn.name)
-    try:
-        result = run_task(task, host)
-    finally:
-        engine.client.close()
+    result = run_task(task, host)
     assert result.outcome is case.outcome, f"{end}: {result.outcome.value}: {result.reason}"
     assert result.leaks == (), result.leaks
     assert result.branch, f"{end}: its work did not come out"

@@ -52,6 +52,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "docker": ("sandbox/",),
     "detect_secrets": ("repo/secrets.py",),
     "requests": ("sandbox/",),
+    "urllib3": ("sandbox/",),
+    "http": ("sandbox/", "notify/"),
     "subprocess": ("repo/", "sandbox/debian_base.py", "store/secret_sources.py", "bounded_program", "notify/"),
     "sqlite3": ("store/",),
     "rich": ("cli/",),

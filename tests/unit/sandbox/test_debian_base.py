@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from docker import APIClient
-from docker.errors import APIError
 
 from runner.errors import ImageError
+from runner.sandbox import debian_base
 from runner.sandbox.debian_base import PUBLISHED, DebianBase
+from runner.sandbox.docker_api import EngineApi
+from runner.sandbox.docker_http import ApiError
 
 
 class StubClient:
@@ -22,15 +24,14 @@ class StubClient:
         self.registry = registry
         self.imported: list[bytes] = []
 
-    def images(self, *, name: str, quiet: bool) -> list[str]:
-        assert quiet
-        return [name] if name in self.present else []
+    def images(self, filters: dict[str, list[str]]) -> list[str]:
+        return [name for name in filters["reference"] if name in self.present]
 
     def pull(self, name: str, *, stream: bool, decode: bool) -> Iterator[dict[str, Any]]:
         assert stream
         assert decode
         if not self.registry:
-            raise APIError("500", explanation="dial tcp: no such host")
+            raise ApiError(500, "dial tcp: no such host")
         yield {"status": "Pulling"}
         self.present.append(name)
 
@@ -38,6 +39,12 @@ class StubClient:
         self.imported.append(Path(file).read_bytes())
         self.present.append(f"{repository}:{tag}")
         return '{"status":"sha256:1"}\n'
+
+
+@pytest.fixture(autouse=True)
+def _no_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is rare is asked of the same stub."""
+    monkeypatch.setattr(debian_base, "sdk", nullcontext)
 
 
 @pytest.fixture
@@ -50,7 +57,7 @@ def script(tmp_path: Path) -> Path:
 
 def base(client: StubClient, script: Path, said: list[str], roots: tuple[Path, ...] = ()) -> DebianBase:
     return DebianBase(
-        cast(APIClient, client), said.append, script=script, scratch=script.parent / "scratch", extra_roots=roots
+        cast(EngineApi, client), said.append, script=script, scratch=script.parent / "scratch", extra_roots=roots
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import docker.errors
 import pytest
 
 from runner.errors import UnenforceableError
 from runner.model.spec import STATE_LABEL, Mount, SandboxSpec
+from runner.sandbox.docker_http import ApiError
 from runner.sandbox.fake_proof import fake_proof
 from runner.sandbox.proof import Proof
 from runner.sandbox.same_places import as_the_engine_sees, elsewhere, mapped
@@ -73,9 +73,9 @@ def test_a_kernel_that_is_not_ours_numbers_its_files_itself(tmp_path: Path) -> N
     assert elsewhere(spec, Proof.model_validate({**fake_proof(spec), "places": {}})) == []
 
 
-def refusal(source: str) -> docker.errors.APIError:
+def refusal(source: str) -> ApiError:
     text = f'invalid mount config for type "bind": bind source path does not exist: {source}'
-    return docker.errors.APIError("400", explanation=text)
+    return ApiError(400, text)
 
 
 def test_an_engine_that_misses_what_paddock_sees_is_refused(tmp_path: Path) -> None:
@@ -86,5 +86,5 @@ def test_an_engine_that_misses_what_paddock_sees_is_refused(tmp_path: Path) -> N
 
 
 def test_what_is_missing_for_both_is_the_engines_own_error(tmp_path: Path) -> None:
-    with pytest.raises(docker.errors.APIError), same_files(spec_with(Mount(source=f"{tmp_path}/no", target="/data"))):
+    with pytest.raises(ApiError), same_files(spec_with(Mount(source=f"{tmp_path}/no", target="/data"))):
         raise refusal(f"{tmp_path}/no")
