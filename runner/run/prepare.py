@@ -97,6 +97,8 @@ def prepare(task: Task, host: Host) -> Prepared:
         context = find_context(task, source, host)
         mounts = resolve_mounts(loaded, source, host)
         notices = check_disk(host.settings.state_dir, loaded.policy) + unmasked(task)
+        if loaded.policy.network.mode != "none":
+            import runner.run.route  # noqa: F401 - while the engine answers
         with missing_is_refused():
             base = based.result()
             image, of_image = choose_image(task, decision.agent.image, base, source, host)
