@@ -225,9 +225,8 @@ def main() -> NoReturn:
 
 def only(command: str) -> typer.Typer:
     """The program with that command alone, where there is one: the options of all the others cost 10 ms to set up."""
-    commands = [
-        each for each in app.registered_commands if command in {each.name, getattr(each.callback, "__name__", "")}
-    ]
+    named = {each.name or getattr(each.callback, "__name__", ""): each for each in app.registered_commands}
+    commands = [named[command]] if command in named else []
     groups = [each for each in app.registered_groups if command == each.name]
     if not (commands or groups):
         return app

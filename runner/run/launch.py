@@ -39,6 +39,7 @@ def launching(attempt: Attempt) -> Iterator[Launch]:
     """A sandbox that is being started. At the scope's end it is gone, then its gateway, however far they had got."""
     with ExitStack() as network, ExitStack() as sandbox:
         listener = _listener(attempt, network)
+        network.callback(sandbox.close)  # also what was made after somebody interrupted the wait for it
         threads = network.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="launch"))
         started = threads.submit(_start, attempt, sandbox)
         sandbox.callback(started.exception)  # waits for its end: called after the gateway's end at the latest

@@ -28,7 +28,7 @@ class EngineApi:
     """The engine at `address` (`unix:///var/run/docker.sock`). Threads may share it: each call has its own connection.
 
     Every call raises `ApiError` when the engine refuses it, `NotFoundError` for what is not there, and `OSError` when
-    no proper answer comes within 60 seconds; see `docker_http.py`.
+    it gives no proper answer, or is silent for 60 seconds; see `docker_http.py`.
     """
 
     def __init__(self, address: str) -> None:

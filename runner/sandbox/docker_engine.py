@@ -194,8 +194,8 @@ class DockerBox:
         """See `Box.signal`."""
         if name == "SIGKILL" and self._pid and kill_beside(self._pid, self.id):
             self._killed = True
-            self._freeze(frozen=False)  # what stands still does not die
-            return
+            if self._freeze(frozen=False):  # what stands still does not die
+                return
         try:
             self._client.kill(self.id, name)
         except ApiError as error:
@@ -284,6 +284,7 @@ class DockerBox:
         except ApiError:
             from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
+            self._freeze(frozen=False)  # a Paddock that died may have frozen it, which an old runc cannot kill
             time.sleep(0.1)
             pauses = wait_chain(wait_fixed(0.5), wait_fixed(2.0))
             failed = retry_if_exception_type(ApiError)

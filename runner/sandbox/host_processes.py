@@ -57,6 +57,8 @@ def freeze_beside(
 ) -> bool:
     """Make all of the container stand still at once, or go on; whether the kernel took it, as it takes it of root only.
 
+    What stands still already is somebody else's to let go on: that is not taken.
+
     See https://docs.kernel.org/admin-guide/cgroup-v2.html (`cgroup.freeze`) and cgroup-v1/freezer-subsystem.html.
     """
     groups = _groups_of(first, container, proc)
@@ -67,6 +69,8 @@ def freeze_beside(
     else:
         return False
     try:
+        if frozen and place.read_text("ascii", "replace").strip() in {"1", "FROZEN", "FREEZING"}:
+            return False
         with place.open("r+", encoding="ascii") as file:  # never made where it is not
             file.write(word)
     except OSError:

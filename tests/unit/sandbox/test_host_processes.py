@@ -97,6 +97,16 @@ def test_a_group_is_frozen_and_thawed(tmp_path: Path, groups: str, file: str, wo
         place.parent.rmdir()
 
 
+@pytest.mark.parametrize("state", ["1\n", "FROZEN\n", "FREEZING\n"])
+def test_what_somebody_else_froze_stays_theirs(tmp_path: Path, state: str) -> None:
+    proc, cgroup = host(tmp_path, f"0::/docker/{BOX}\n", {})
+    place = cgroup / f"docker/{BOX}/cgroup.freeze"
+    place.parent.mkdir(parents=True)
+    place.write_text(state)
+    assert not freeze_beside(7, BOX, frozen=True, proc=proc, cgroup=cgroup)
+    assert place.read_text() == state
+
+
 def test_what_is_in_no_group_of_the_container_is_not_frozen(tmp_path: Path) -> None:
     proc, cgroup = host(tmp_path, "6:freezer:/elsewhere\n0::/\n", {})
     assert not freeze_beside(7, BOX, frozen=True, proc=proc, cgroup=cgroup)

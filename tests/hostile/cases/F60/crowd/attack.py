@@ -27,5 +27,9 @@ come, away = crowd(2000)
 print("came:", come, "turned away:", away if away < 900 else "the rest")
 time.sleep(0.3)
 print("a line that never ends:", word(gateway, b"LOOKUP " + b"x" * 5000))
-print("many lookups:", word(gateway, b"LOOKUP evil60.test\n" * 3000, end=True)[:13])
+for _ in range(5):  # whoever has just got rid of two thousand may be slow
+    said = word(gateway, b"LOOKUP evil60.test\n" * 3000, end=True)[:13]
+    if said != "silence":
+        break
+print("many lookups:", said)
 print("afterwards:", word(http, "allowed.test", head("allowed.test")))
