@@ -28,7 +28,7 @@ MEASURE_EVERY = 1.0
 MEASURE_SHARE = 4
 """A walk that took t seconds is not repeated before `MEASURE_SHARE` x t have passed, unless the limit is near."""
 LONG_LOOK = 0.1
-"""Seconds. The agent stands still during an urgent walk that takes longer."""
+"""Seconds. The agent stands still in an urgent walk that takes longer, or in which it would write half of `SLACK`."""
 MOST_FAILED_LOOKS = 30
 """So many walks in a row may fail; then the limits are not held any more, and the agent is stopped."""
 REACTION = 0.15
@@ -109,7 +109,19 @@ class DiskWatch:
         return self.failed_looks > MOST_FAILED_LOOKS
 
     def look(self) -> bool:
-        """Measure; whether it could be done. An agent that has too much stands still from here on."""
+        """Measure; whether it could be done. An agent that has too much stands still from here on.
+
+        What it wrote after its files were counted, and before it was made to stand still, is found by a second walk.
+        """
+        done = self._walk()
+        if done and self.standing_still and not self.over:
+            self._look_at_the_room()
+            done = not self._may_be_over() or self._walk()
+        if not self.over:
+            self.go_on()
+        return done
+
+    def _walk(self) -> bool:
         begin = self._begun = self.clock.monotonic()
         self._look_at_the_room()
         rooms = self._now
@@ -120,13 +132,10 @@ class DiskWatch:
         except (PaddockError, OSError):
             self.failed_looks += 1
             self._due = self.clock.monotonic() + LOOK_EVERY
-            self.go_on()
             return False
         self.failed_looks = 0
         self._learn(size, begin)
         self._rooms = rooms
-        if not self.over:
-            self.go_on()
         return True
 
     def go_on(self) -> None:
@@ -173,7 +182,8 @@ class DiskWatch:
     def _glance(self) -> None:
         """Make the agent stand still when the limit may be passed before the walk that is under way has ended."""
         now = self.clock.monotonic()
-        short = max(self._cost, now - self._begun) < LONG_LOOK
+        lasts = max(self._cost, now - self._begun)
+        short = lasts < LONG_LOOK and self._coming.bytes * lasts < SLACK / 2 * REACTION
         if short or self.standing_still or now < self._glanced + LOOK_EVERY / 2:
             return
         self._glanced = now

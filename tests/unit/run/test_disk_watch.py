@@ -29,6 +29,8 @@ class Stage:
         self.others = 0
         """Bytes that others took from the disk."""
         self.walk = 0.01
+        self.counts_first = False
+        """Whether the files that are written are the first that a walk comes to."""
         self.paused = False
         self.pauses = 0
         self.stood_still = 0.0
@@ -49,12 +51,13 @@ class Stage:
 
     def measure(self, meanwhile: Callable[[], None]) -> TreeSize:
         self.walks.append(self.now)
+        first = self.written
         for _ in range(STEPS):
             self.pass_by(self.walk / STEPS)
             meanwhile()
         if self.fails:
             raise StoreError("it cannot be read")
-        return TreeSize(bytes=self.written, entries=self.files)
+        return TreeSize(bytes=first if self.counts_first else self.written, entries=self.files)
 
     def pause(self) -> None:
         if self.paused:
@@ -102,6 +105,15 @@ def test_a_writer_at_full_speed_is_found_before_it_has_a_quarter_of_a_gigabyte_t
     stage: Stage, walk: float, speed: int
 ) -> None:
     stage.walk, stage.speed = walk, speed
+    watch = watch_of(stage, "10GiB")
+    stage.watch_until(watch, 600)
+    assert watch.over
+    assert stage.written - 10 * 1024 * MIB < 256 * MIB
+
+
+@pytest.mark.parametrize("walk", [0.09, 0.2, 1.0, 3.0])
+def test_what_is_written_after_it_was_counted_is_found_before_the_agent_goes_on(stage: Stage, walk: float) -> None:
+    stage.walk, stage.speed, stage.counts_first = walk, 6 * 1024 * MIB, True
     watch = watch_of(stage, "10GiB")
     stage.watch_until(watch, 600)
     assert watch.over
