@@ -1,4 +1,4 @@
-"""An agent's CLI in plain `docker run`, as somebody would type it; and the model that it asks, in a container"""
+"""An agent's CLI in plain `docker run`, as somebody would type it; and its model, in a container beside."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from runner.store.tree import TreeSize
 
 LOOK_EVERY = 0.05
 NEAR_LOOK_EVERY = 0.01
-"""Seconds between looks at the free space: usually, and when less than `SLACK` is left of the limit."""
+"""Seconds between looks at the free space: as a rule, and when less than `SLACK` is left of the limit."""
 MEASURE_EVERY = 1.0
 MEASURE_SHARE = 4
 """A walk that took t seconds is not repeated before `MEASURE_SHARE` x t have passed, unless the limit is near."""

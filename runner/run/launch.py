@@ -42,7 +42,7 @@ def launching(attempt: Attempt) -> Iterator[Launch]:
         network.callback(sandbox.close)  # also what was made after somebody interrupted the wait for it
         threads = network.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="launch"))
         started = threads.submit(_start, attempt, sandbox)
-        sandbox.callback(started.exception)  # waits for its end: called after the gateway's end at the latest
+        sandbox.callback(started.exception)  # waits for its end: of what is still being made, too
         try:
             gateway = network.enter_context(network_of(attempt, listener))
         except BaseException:

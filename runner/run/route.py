@@ -47,7 +47,7 @@ def decide_route(network: Network, image: ImageRef, host: Host) -> Route:
     groups |= {name: tuple(found.get(name, ())) for name in REGISTRY_GROUPS}
     rules = compile_rules(network, groups)
     injections = load_injections(network, rules, host)
-    if injections and host.settings.extra_ca:
+    if injections and host.settings.extra_ca:  # the gateway reads it again, when it is too late to refuse a bad one
         load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), host.settings.extra_ca)
     ports = tuple(Rule(kind="name", name=each.host, ports=(HTTP_PORT,)) for each in injections)
     return Route(

@@ -1,4 +1,4 @@
-"""The real engine, through its HTTP API. All of Docker that a run uses is on this page.
+"""The real engine, through its HTTP API (`docker_api.py`): what a run asks of Docker, and what it makes of the answers.
 
 `docker cp`, `export` and `commit` are never called: each lets a container's content act on the host
 (CVE-2018-15664 and its successors).
