@@ -34,6 +34,7 @@ CONTROL_SOCKET = "launch.sock"
 GATEWAY_SOCKET = "gateway.sock"
 """In the same folder, where the policy opens the network: the only way out."""
 COLLECTOR_OUT = "/out"
+ETC_FILES = ("passwd", "group", "hosts", "resolv.conf")
 TASK = "/paddock/task"
 """What the agent is given to read."""
 AGENT = "/paddock/agent"
@@ -219,7 +220,7 @@ def _mounts(request: Request) -> tuple[Mount, ...]:
         *((Mount(source=places.task, target=TASK),) if request.command.files else ()),
         *((Mount(source=places.agent, target=AGENT, mode="rw"),) if request.command.keeps else ()),
         # The user has a name inside whatever its number is, and nothing of the host's resolver is seen.
-        *(Mount(source=f"{places.etc}/{name}", target=f"/etc/{name}") for name in ("passwd", "group", "resolv.conf")),
+        *(Mount(source=f"{places.etc}/{name}", target=f"/etc/{name}") for name in ETC_FILES),
         *request.mounts,
     )
 

@@ -24,6 +24,8 @@ def create_request(spec: SandboxSpec, secrets: Mapping[str, str] | None = None) 
         "User": f"{spec.uid}:{spec.gid}",
         "WorkingDir": spec.workdir,
         "Hostname": spec.hostname,
+        # A namespace of runc's own. "none" alone has the engine start two programs to make one: half of a start.
+        "NetworkDisabled": True,
         "Labels": dict(spec.labels),
         "AttachStdin": False,
         "OpenStdin": False,
@@ -111,6 +113,8 @@ def _environment(spec: SandboxSpec, secrets: Mapping[str, str]) -> list[str]:
 # What the engine writes in another way than it was asked; everything else has to come back to the letter.
 _EMPTY_FORMS: tuple[Any, ...] = (None, [], {}, "", 0, False)
 _INHERITED_ENVIRONMENT = "Env"
+_NOT_COMPARED = {"Image", "HostConfig", _INHERITED_ENVIRONMENT, "NetworkDisabled"}
+"""Compared otherwise, or, as the last, no wall: that is `NetworkMode`, and what the shim sees from inside."""
 
 
 def differences(asked: Json, applied: Json) -> list[str]:
@@ -119,7 +123,7 @@ def differences(asked: Json, applied: Json) -> list[str]:
     `applied` is the engine's inspect document. A sandbox starts only after this is empty (promise 9).
     """
     config, host = applied.get("Config") or {}, applied.get("HostConfig") or {}
-    top = {key: value for key, value in asked.items() if key not in {"Image", "HostConfig", _INHERITED_ENVIRONMENT}}
+    top = {key: value for key, value in asked.items() if key not in _NOT_COMPARED}
     found = [_difference(key, value, config.get(key)) for key, value in top.items()]
     found += [_difference(key, value, host.get(key)) for key, value in asked["HostConfig"].items()]
     found += _environment_differences(asked["Env"], config.get("Env") or [])

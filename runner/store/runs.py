@@ -169,7 +169,7 @@ class RunPaths:
 
     @property
     def etc(self) -> Path:
-        """passwd, group and resolv.conf of the sandbox."""
+        """passwd, group, hosts and resolv.conf of the sandbox."""
         return self.directory / "etc"
 
     @property
