@@ -26,6 +26,7 @@ WORKSPACE = "/workspace"
 HOME = "/home/agent"
 SHIM = "/paddock/shim.py"
 SHIM_NETWORK = "/paddock/shim_network.py"
+SHIM_COLLECT = "/paddock/shim_collect.py"
 CONTROL = "/paddock/control"
 COLLECTOR = "/paddock/collector"
 COLLECTOR_IN = "/paddock/in"
@@ -34,6 +35,10 @@ CONTROL_SOCKET = "launch.sock"
 GATEWAY_SOCKET = "gateway.sock"
 """In the same folder, where the policy opens the network: the only way out."""
 COLLECTOR_OUT = "/out"
+COLLECTOR_OPTION = "--collector"
+"""Of the shim: by it a sandbox is known that hands its work over."""
+RELIED_ON = (WORKSPACE, "/tmp", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/paddock")  # noqa: S108
+"""Where nothing may be mounted in a sandbox that collects its own work."""
 ETC_FILES = ("passwd", "group", "hosts", "resolv.conf")
 TASK = "/paddock/task"
 """What the agent is given to read."""
@@ -83,7 +88,7 @@ def sandbox_spec(request: Request) -> SandboxSpec:
         name=f"paddock-{request.run}",
         hostname="sandbox",
         image=request.image.ref,
-        entrypoint=("python3", "-I", "-S", "-B", SHIM, f"{CONTROL}/{CONTROL_SOCKET}", *_gateway(policy), *_end(policy)),
+        entrypoint=("python3", "-I", "-S", "-B", SHIM, f"{CONTROL}/{CONTROL_SOCKET}", *_options(request)),
         init=False,
         argv=request.command.argv,
         environment=_environment(request),
@@ -200,9 +205,36 @@ def _gateway(policy: Policy) -> tuple[str, ...]:
     return () if policy.network.mode == "none" else ("--gateway", f"{CONTROL}/{GATEWAY_SOCKET}")
 
 
-def _end(policy: Policy) -> tuple[str, ...]:
-    """When the sandbox ends by itself: a little later than a Paddock that is alive ends it."""
-    return "--deadline", str(math.ceil(policy.limits.wall_clock + policy.limits.grace + DEADLINE_SLACK)), "--"
+def _options(request: Request) -> tuple[str, ...]:
+    """The shim's. The sandbox ends by itself a little later than a Paddock that is alive ends it."""
+    limits = request.policy.limits
+    end = str(math.ceil(limits.wall_clock + limits.grace + DEADLINE_SLACK))
+    collector = (COLLECTOR_OPTION, COLLECTOR) if hands_over(request) else ()
+    return (*_gateway(request.policy), *collector, "--deadline", end, "--")
+
+
+def hands_over(request: Request) -> bool:
+    """Whether the sandbox collects its agent's work itself, when that has ended by itself and nobody is left inside.
+
+    It has to have a git that we know in a root that nobody can change, and to see the workspace as the host does.
+    Artifacts are copied from there as they are: that is for a container which writes to the host's disk.
+    """
+    policy = request.policy
+    targets = [*(mount.target for mount in request.mounts), *request.image.volumes]
+    return (
+        request.wanted
+        and request.image.shipped
+        and policy.sandbox.runtime == "runc"
+        and not policy.sandbox.writable_root
+        and not policy.artifacts
+        and not any(_meet(target, folder) for target in targets for folder in RELIED_ON)
+    )
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether one of two folders holds the other."""
+    one, other = f"{one.rstrip('/')}/", f"{other}/"
+    return one.startswith(other) or other.startswith(one)
 
 
 def _mounts(request: Request) -> tuple[Mount, ...]:
@@ -212,9 +244,14 @@ def _mounts(request: Request) -> tuple[Mount, ...]:
         # ssh reads this one beside the image's own /etc/ssh/ssh_known_hosts.
         Mount(source=f"{places.etc}/ssh_known_hosts", target="/etc/ssh/ssh_known_hosts2"),
     )
+    collecting = (
+        Mount(source=places.shim_collect, target=SHIM_COLLECT),
+        Mount(source=places.collector, target=COLLECTOR),
+    )
     return (
         Mount(source=places.workspace, target=WORKSPACE, mode="rw"),
         Mount(source=places.shim, target=SHIM),
+        *(collecting if hands_over(request) else ()),
         *(network if _gateway(request.policy) else ()),
         Mount(source=places.control, target=CONTROL),
         *((Mount(source=places.task, target=TASK),) if request.command.files else ()),

@@ -19,6 +19,7 @@ class Places(Record):
     collector_out: str
     shim: str
     shim_network: str
+    shim_collect: str
     collector: str
     task: str
     """What the agent is given to read: its prompt, what it may do, its settings."""
@@ -45,6 +46,8 @@ class ImageSettings(Record):
     ref: ImageRef
     environment: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    shipped: bool = False
+    """Whether it is one that we build, with what we put into it."""
 
 
 class Request(Record):
@@ -62,6 +65,8 @@ class Request(Record):
     """The task's own variables."""
     secret_names: tuple[str, ...] = ()
     """Variables of the task whose values stay out of the spec."""
+    wanted: bool = False
+    """Whether somebody will ask for what is left in the workspace."""
 
 
 class Machine(Record):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from runner.errors import GitError, RepositoryError
+from runner.model.identity import Identity
 from runner.repo.git import MIB, GitOverflowError, run_git
 from runner.repo.layout import READ_ENVIRONMENT
 from runner.repo.source import Source
@@ -14,6 +17,8 @@ from runner.repo.source import Source
 OWN = ".paddock/Dockerfile"
 PLACES = (OWN, ".devcontainer/devcontainer.json", ".devcontainer.json")
 """Where a repository may offer an image; the first one that is there counts."""
+TOPS = (".paddock", ".devcontainer", ".devcontainer.json")
+"""What of the tree's top all of these, and a repository's own policy, lie in."""
 MOST_FILES = 5000
 LISTING = 4 * MIB
 MODES = {"100644": 0o644, "100664": 0o644, "100755": 0o755}
@@ -35,11 +40,26 @@ class Entry(NamedTuple):
         return self.mode in MODES
 
 
+def brings_settings(source: Source, *, effective_uid: int) -> bool:
+    """Whether the base has any of the folders and files by which a repository can steer a run. Raises `GitError`."""
+    return _has_any(source.git_dir, source.base_sha, source.user(effective_uid))
+
+
+@lru_cache(maxsize=256)
+def _has_any(git_dir: Path, commit: str, user: Identity | None) -> bool:
+    """Of a commit this is true for ever; two parts of each run ask, and every task of a batch."""
+    argv = ["ls-tree", "-z", "--full-tree", commit, "--", *TOPS]
+    environment = {**READ_ENVIRONMENT, "GIT_LITERAL_PATHSPECS": "1"}
+    return bool(run_git(argv, git_dir=git_dir, environment=environment, user=user).stdout)
+
+
 def offered_at(source: Source, *, effective_uid: int) -> str:
     """The path at which the base offers an image; empty if it offers none. Its content is not looked at.
 
     Raises `GitError`.
     """
+    if not brings_settings(source, effective_uid=effective_uid):
+        return ""
     found = {entry.path for entry in list_entries(source, PLACES, effective_uid)}
     return next((place for place in PLACES if place in found), "")
 

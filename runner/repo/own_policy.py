@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from runner.errors import GitError, RepositoryError
 from runner.escape import escape_text
-from runner.repo.base_tree import KINDS, Entry, list_entries, read_entries
+from runner.repo.base_tree import KINDS, Entry, brings_settings, list_entries, read_entries
 from runner.repo.source import Source
 
 FOLDER = ".paddock"
@@ -30,6 +30,8 @@ def read_own_policy(source: Source, *, effective_uid: int) -> OwnPolicy | None:
     Raises `RepositoryError` for one that is no regular file or too large: what its author wanted is not known then.
     """
     try:
+        if not brings_settings(source, effective_uid=effective_uid):
+            return None
         entries = list_entries(source, (FOLDER,), effective_uid)
         if any(entry.mode == TREE for entry in entries):
             entries = list_entries(source, (PLACE,), effective_uid)

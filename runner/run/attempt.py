@@ -38,6 +38,10 @@ class Attempt:
     workspace: Workspace | None = None
     began: bool = False
     """Whether the agent was told to go; from then on there may be work to collect."""
+    ended_at: int | None = None
+    """When the agent ended, where its sandbox said so: in seconds since 1970."""
+    handed_over: bool = False
+    """Whether the sandbox gave out the work itself, all that it said that there is."""
     supervised: Supervised | None = None
     before: Used | None = None
     """What was used of the network before this Paddock took the run up; `None` where it began the run."""

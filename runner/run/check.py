@@ -93,6 +93,7 @@ def check_spec(attempt: Attempt, paths: CheckPaths) -> SandboxSpec:
                 "mounts": tuple(mount for mount in request.mounts if mount.mode == "ro"),
                 "environment": {k: v for k, v in request.environment.items() if k not in prepared.secrets},
                 "secret_names": (),
+                "wanted": False,
             }
         )
     )

@@ -5,7 +5,8 @@ The host reads two files that the collector wrote, and never anything that the a
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from runner.errors import EngineError
@@ -33,6 +34,7 @@ from runner.run.collected import Collected
 from runner.run.collector import Collector
 from runner.run.recovery_record import note_ending, write_standing
 from runner.store.artifacts import take_artifacts
+from runner.store.tree import remove_tree
 
 MAX_BRANCHES = 20
 GIT_SECONDS = 120.0
@@ -41,9 +43,10 @@ ARTIFACT_SECONDS = 60.0
 COLLECTOR_IDENTITY = ("Paddock", "paddock@localhost")
 
 
-def collect_attempt(attempt: Attempt, workspace: Workspace, collector: Collector) -> None:
+def collect_attempt(attempt: Attempt, workspace: Workspace, collector: Callable[[], Collector]) -> None:
     """Everything from the collector's start signal to the new refs, once nothing of the agent runs any more.
 
+    `collector` gives one that waits, and is asked only where the sandbox has not handed over the work itself.
     Raises `EngineError` when that cannot be done; the workspace is then kept.
     """
     ending = note_ending(attempt)
@@ -53,20 +56,37 @@ def collect_attempt(attempt: Attempt, workspace: Workspace, collector: Collector
     attempt.collected = collect_work(attempt, workspace, collector, at=ending.at)
 
 
-def collect_work(attempt: Attempt, workspace: Workspace, collector: Collector, *, at: int) -> Collected:
+@dataclass(frozen=True, kw_only=True)
+class Handout:
+    """What a collector gave out, as far as it was taken in."""
+
+    report: CollectorReport
+    kept: bool
+    """Whether the bundle is kept as evidence."""
+    quarantine: Quarantine
+    reception: Reception
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing from it, for all that it says and git found."""
+        left = self.report.left or self.report.problems or self.report.salvaged or self.report.artifacts
+        return not (left or self.reception.problems) and (self.kept or not self.report.branches)
+
+
+def collect_work(attempt: Attempt, workspace: Workspace, collector: Callable[[], Collector], *, at: int) -> Collected:
     """Collector, quarantine, gates, and the new refs if all of the gates let them through.
 
     Uncommitted work is committed as of `at`, in seconds since 1970: collected again, it is the same commit.
     """
     journal, paths = attempt.journal, attempt.paths
     with journal.phase(Phase.COLLECT):
-        collector.collect(paths, collector_request(attempt, workspace, at))
-        report = read_report(paths.collector_out)
-        kept = keep_bundle(paths.collector_out / BUNDLE_NAME, paths.bundle)
+        handout = handed_over(attempt)
+        if handout is None:
+            collector().collect(paths, collector_request(attempt, workspace, at))
+            handout = take_in(attempt)
+        report, reception, quarantine = handout.report, handout.reception, handout.quarantine
         files = [(file.name, file.size) for file in report.artifacts]
         artifacts, lost = take_artifacts(paths.collector_out / ARTIFACTS, files, paths.artifacts)
-        quarantine = open_quarantine(attempt)
-        reception = receive_bundle(quarantine, paths.collector_out / BUNDLE_NAME, report, deadline=GIT_SECONDS)
     with journal.phase(Phase.GATES):
         span = Span(begun=int(datetime.fromisoformat(journal.started_at).timestamp()), ended=at)
         evidence = gather_evidence(quarantine, report, reception, start=workspace.start, span=span)
@@ -75,7 +95,7 @@ def collect_work(attempt: Attempt, workspace: Workspace, collector: Collector, *
             write_patch(quarantine, workspace.start, main_branch(evidence).head, paths.diff)
     wanted = attempt.prepared.task.result == "branch"
     refs = name_branches(paths.id, report) if wanted and not blocked(gates) else {}
-    left = (*what_is_left(report, reception, kept=kept), *lost)
+    left = (*what_is_left(report, reception, kept=handout.kept), *lost)
     collected = replace(described(evidence, gates, refs, report, left), artifacts=artifacts)
     write_standing(attempt, workspace, collected)
     if evidence.branches and refs:
@@ -86,14 +106,38 @@ def collect_work(attempt: Attempt, workspace: Workspace, collector: Collector, *
     return collected
 
 
+def handed_over(attempt: Attempt) -> Handout | None:
+    """What the sandbox gave out itself; `None` where it did not, or not all of it, and nothing is left of that."""
+    if not attempt.handed_over:
+        return None
+    handout = take_in(attempt)
+    if handout.is_whole:
+        return handout
+    attempt.paths.bundle.unlink(missing_ok=True)
+    remove_tree(attempt.paths.quarantine)
+    return None
+
+
+def take_in(attempt: Attempt) -> Handout:
+    """What lies where collectors put it."""
+    out = attempt.paths.collector_out
+    report = read_report(out)
+    kept = keep_bundle(out / BUNDLE_NAME, attempt.paths.bundle)
+    quarantine = open_quarantine(attempt)
+    reception = receive_bundle(quarantine, out / BUNDLE_NAME, report, deadline=GIT_SECONDS)
+    return Handout(report=report, kept=kept, quarantine=quarantine, reception=reception)
+
+
 def what_is_left(report: CollectorReport, reception: Reception, *, kept: bool) -> tuple[str, ...]:
     """Why the workspace may not go; nothing when all that is in it is in the bundle that is kept."""
     lost = () if kept or not report.branches else ("the bundle could not be kept",)
     return (*lost, *(problem.text for problem in reception.problems), *report.left_out())
 
 
-def collector_request(attempt: Attempt, workspace: Workspace, at: int) -> dict[str, object]:
-    """What `repo/collector/` is told; its `read_request` says what each key means."""
+def collector_request(
+    attempt: Attempt, workspace: Workspace, at: int, *, seconds: float = COLLECTOR_SECONDS
+) -> dict[str, object]:
+    """What `repo/collector/` is told, which is ended after so many seconds; its `read_request` says what it means."""
     name, email = COLLECTOR_IDENTITY
     return {
         "version": 1,
@@ -108,8 +152,8 @@ def collector_request(attempt: Attempt, workspace: Workspace, at: int) -> dict[s
         "shallow": list(workspace.shallow),
         "identity": {"name": name, "email": email},
         "commit_date": f"{at} +0000",
-        "step_seconds": COLLECTOR_SECONDS / 4,
-        "seconds": COLLECTOR_SECONDS * 0.9,
+        "step_seconds": seconds / 4,
+        "seconds": seconds * 0.9,
         "artifacts": list(attempt.prepared.policy.artifacts),
         "artifact_caps": (MOST_FILES, MOST_BYTES, MOST_BYTES_TOGETHER),
         "artifact_seconds": ARTIFACT_SECONDS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -114,31 +114,48 @@ def started_once(thread: Thread) -> Iterator[Thread]:
 
 
 class Beside:
-    """A collector that is made while the caller does something else, and started when the caller lets it."""
+    """A collector that is made while the caller does something else, and started when the caller lets it.
 
-    def __init__(self) -> None:
+    Where it may turn out that there is nothing for it to do, it is made when somebody asks for it.
+    """
+
+    def __init__(self, begin: Callable[[], None], *, on_demand: bool) -> None:
+        self.on_demand = on_demand
         self.created: Future[bool] = Future()
         """Whether the engine has made it as planned, once that is known."""
         self.go = Event()
         """Set: it may be started."""
         self.future: Future[Collector] = Future()
+        self._begin, self._begun = begin, False
 
     def made(self) -> None:
         """Wait until it is made; raises what its making raised."""
-        if not self.created.result():
+        if not self.on_demand and not self.created.result():
+            self.result()
+
+    def ready(self) -> None:
+        """Wait until it waits for work; raises what its start raised."""
+        if not self.on_demand:
             self.result()
 
     def result(self) -> Collector:
         """The collector, ready; raises what its start raised."""
         self.go.set()
+        if self.on_demand and not self._begun:
+            self._begun = True
+            self._begin()
         return self.future.result()
 
 
 @contextmanager
-def collector_beside(place: CollectorPlace) -> Iterator[Beside]:
-    """Make a collector, and start it as soon as it may be."""
-    beside = Beside()
+def collector_beside(place: CollectorPlace, *, on_demand: bool) -> Iterator[Beside]:
+    """Make a collector, and start it as soon as it may be; `on_demand`: when its result is asked for."""
     with ExitStack() as scope, ThreadPoolExecutor(max_workers=2, thread_name_prefix="collector") as threads:
+
+        def begin() -> None:
+            beside.future = threads.submit(open_it)
+
+        beside = Beside(begin, on_demand=on_demand)
         scope.callback(beside.go.set)
 
         def open_it() -> Collector:
@@ -152,7 +169,8 @@ def collector_beside(place: CollectorPlace) -> Iterator[Beside]:
             beside.go.wait()
             import_module("runner.run.collect")
 
-        beside.future = threads.submit(open_it)
+        if not on_demand:
+            begin()
         # What the work is collected with is loaded while the engine starts a container and we would only wait.
         threads.submit(load)
         try:

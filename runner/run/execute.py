@@ -18,6 +18,7 @@ from runner.run.agent_log import AgentLog
 from runner.run.attempt import Attempt, place_of_collector
 from runner.run.collector import LATER, Beside, collector_beside, open_collector
 from runner.run.finish import finish_run
+from runner.run.hand_over import handing_over, hands_over
 from runner.run.host import Host
 from runner.run.journal import Journal, remembered
 from runner.run.launch import launching
@@ -116,7 +117,7 @@ def carry_out(attempt: Attempt) -> RunResult:
     with remembered(attempt.errors):
         workspace = open_workspace(attempt)
         if workspace is not None and not attempt.host.cancellation.requested:
-            with collector_beside(place_of_collector(attempt)) as beside:
+            with collector_beside(place_of_collector(attempt), on_demand=hands_over(attempt)) as beside:
                 with remembered(attempt.errors):
                     let_the_agent_work(attempt, beside)
                 if attempt.began:
@@ -139,12 +140,12 @@ def collect(attempt: Attempt, workspace: Workspace, beside: Beside) -> None:
     from runner.run.collect import collect_attempt  # loaded by now: see collector_beside
 
     try:
-        collect_attempt(attempt, workspace, beside.result())
+        collect_attempt(attempt, workspace, beside.result)
     except (ContainerGoneError, EngineUnavailableError):
         attempt.patience.await_engine(attempt.paths.id)
         remove_collectors(attempt)
         with open_collector(place_of_collector(attempt)) as another:
-            collect_attempt(attempt, workspace, another)
+            collect_attempt(attempt, workspace, lambda: another)
 
 
 def remove_collectors(attempt: Attempt) -> None:
@@ -157,8 +158,8 @@ def remove_collectors(attempt: Attempt) -> None:
 def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
     """Sandbox, agent, stop: the sandbox is removed when this returns, whatever happened.
 
-    The agent begins only when there is a collector for its work. One that talks to a model works for minutes: its
-    collector is made before it begins, and started after.
+    The agent begins only when there is a collector for its work, unless the sandbox hands it over itself. One that
+    talks to a model works for minutes: its collector is made before it begins, and started after.
     """
     journal, prepared = attempt.journal, attempt.prepared
     with ExitStack() as removal:
@@ -168,7 +169,7 @@ def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
             launch = removal.enter_context(launching(attempt))
             started = launch.result()
             if prepared.reader is None:
-                beside.result()
+                beside.ready()
             else:
                 beside.made()
                 Timer(LATER, beside.go.set).start()
@@ -176,7 +177,9 @@ def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
             note_beginning(attempt)
             attempt.began = True
             started.go()
-            attempt.supervised = supervise(watched(attempt, started.box, log, launch.gateway), started.output)
+            with handing_over(attempt, started.handshake) as work:
+                watch = watched(attempt, started.box, log, launch.gateway, work)
+                attempt.supervised = supervise(watch, started.output)
         tell_of_the_end(attempt, attempt.supervised, log)
         with journal.phase(Phase.STOP):
             removal.close()

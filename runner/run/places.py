@@ -64,6 +64,7 @@ def places_of(settings: Settings, paths: RunPaths) -> Places:
         collector_out=str(paths.collector_out),
         shim=str(shim),
         shim_network=str(shim.with_name("shim_network.py")),
+        shim_collect=str(shim.with_name("shim_collect.py")),
         collector=str(collector),
         task=str(paths.given),
         agent=str(paths.agent),
@@ -71,7 +72,7 @@ def places_of(settings: Settings, paths: RunPaths) -> Places:
 
 
 def programs(settings: Settings) -> tuple[Path, Path]:
-    """The shim, its other half beside it, and the collector: where the engine can mount them from."""
+    """The shim, its other parts beside it, and the collector: where the engine can mount them from."""
     shim, collector = shim_file(), collector_folder()
     if not are_lent(settings):
         return shim, collector
@@ -86,7 +87,8 @@ def ready_programs(settings: Settings) -> None:
 
 
 def _programs() -> tuple[Path, ...]:
-    return shim_file(), shim_file().with_name("shim_network.py"), collector_folder()
+    shim = shim_file()
+    return shim, shim.with_name("shim_network.py"), shim.with_name("shim_collect.py"), collector_folder()
 
 
 def shim_file() -> Path:

@@ -33,7 +33,7 @@ from runner.run.decision import Decision, decide, refuse_unreadable
 from runner.run.host import Host, agent_identity
 from runner.run.model_api import require_key
 from runner.run.places import places_of, resolve_mounts
-from runner.run.repo_image import choose_image, planned_name
+from runner.run.repo_image import BASE_IMAGE, choose_image, planned_image, settings_of
 from runner.sandbox.engine import EngineFacts, ImageFacts
 from runner.store.policy_files import LoadedPolicy
 from runner.store.run_id import new_run_id
@@ -43,8 +43,6 @@ from runner.store.secret_sources import load_secrets
 if TYPE_CHECKING:
     from runner.run.route import Route
 
-BASE_IMAGE = "paddock/base"
-"""The shipped image's name where its tag, a hash of its content, is not looked up."""
 LEAST_DISK = 256 * 1024 * 1024
 
 
@@ -110,7 +108,7 @@ def prepare(task: Task, host: Host) -> Prepared:
         loaded=loaded,
         source=source,
         identity=agent_identity(host.user, source.owner),
-        image=ImageSettings(ref=image.ref, environment=tuple(image.environment), volumes=image.volumes),
+        image=settings_of(image),
         collector_image=base.ref,
         mounts=mounts,
         context=context,
@@ -208,7 +206,7 @@ def plan_request(task: Task, host: Host, tell: Callable[[str], None] = lambda _:
         loaded=decision.loaded,
         source=source,
         identity=agent_identity(host.user, source.owner),
-        image=ImageSettings(ref=ImageRef(name=named_image(planned_name(task, decision.agent.image, source, host)))),
+        image=planned_image(task, decision.agent.image, source, host),
         collector_image=ImageRef(name=BASE_IMAGE),
         mounts=resolve_mounts(decision.loaded, source, host),
         secrets={**secrets_of(task), **dict.fromkeys(task.pass_secrets, "")},
@@ -216,11 +214,6 @@ def plan_request(task: Task, host: Host, tell: Callable[[str], None] = lambda _:
     state = host.settings.state_dir
     run = new_run_id(prepared.slug, host.clock.now().date(), lambda _: 0)
     return request_of(prepared, host.settings, run_paths(state, run))
-
-
-def named_image(name: str) -> str:
-    """An image as a plan shows it, where no tag is looked up."""
-    return name or BASE_IMAGE
 
 
 def secrets_of(task: Task) -> dict[str, str]:
@@ -285,4 +278,5 @@ def request_of(prepared: Prepared, settings: Settings, paths: RunPaths) -> Reque
         mounts=(*prepared.mounts, *mounts_for(prepared.task, paths)),
         environment=dict(task.environment),
         secret_names=tuple(sorted(prepared.secrets)),
+        wanted=True,
     )

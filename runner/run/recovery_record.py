@@ -128,7 +128,7 @@ def note_ending(attempt: Attempt) -> Ending:
     """Write down how the agent ended; what was written down first holds, so that collecting again changes no commit."""
     ending = read_ending(attempt.paths)
     if ending is None:
-        at = int(attempt.host.clock.now().timestamp())
+        at = attempt.ended_at or int(attempt.host.clock.now().timestamp())
         ending = Ending(supervised=attempt.supervised, at=at, began=attempt.began)
         write_whole(attempt.paths.ended, ending.model_dump_json())
     return ending

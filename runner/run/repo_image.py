@@ -5,6 +5,8 @@ from __future__ import annotations
 from runner.errors import GitError, RefusedError
 from runner.escape import escape_text
 from runner.model.offer import Offer
+from runner.model.request import ImageSettings
+from runner.model.spec import ImageRef
 from runner.model.task import Task
 from runner.repo.base_tree import offered_at
 from runner.repo.source import Source
@@ -15,6 +17,8 @@ from runner.sandbox.image_names import ImageParts
 from runner.shipped import shipped
 from runner.store.trust import is_trusted
 
+BASE_IMAGE = "paddock/base"
+"""The shipped image's name where its tag, a hash of its content, is not looked up."""
 OWN = "repo"
 """What `--image` says for the repository's own image."""
 
@@ -78,6 +82,18 @@ def planned_name(task: Task, agent_image: str, source: Source, host: Host) -> st
         return with_agent(task.image, agent_image)
     offer = trusted_offer(task, source, host)
     return offer.reference or f"paddock/repo:{offer.digest.removeprefix('sha256:')}"
+
+
+def planned_image(task: Task, agent_image: str, source: Source, host: Host) -> ImageSettings:
+    """The image as a plan shows it, where no tag is looked up. Raises `RefusedError` as a run would."""
+    name = planned_name(task, agent_image, source, host)
+    return ImageSettings(ref=ImageRef(name=name or BASE_IMAGE), shipped=ImageParts(shipped("images")).has(name))
+
+
+def settings_of(image: ImageFacts) -> ImageSettings:
+    """What of an image decides a sandbox."""
+    variables = tuple(image.environment)
+    return ImageSettings(ref=image.ref, environment=variables, volumes=image.volumes, shipped=image.shipped)
 
 
 def unused_notice(source: Source, host: Host) -> tuple[str, ...]:

@@ -25,11 +25,11 @@ class Started:
     def __init__(self, box: Box, output: Iterator[Output], handshake: Handshake) -> None:
         self.box = box
         self.output = output
-        self._handshake = handshake
+        self.handshake = handshake
 
     def go(self) -> None:
         """Let the agent start."""
-        self._handshake.go()
+        self.handshake.go()
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def supervise(watched: Watched, output: Iterator[Output]) -> Supervised:
         thread.join()
     if watchdog.reason is None:
         watchdog.failure = watchdog.failure or vigil.interference
-    return _told(watchdog, vigil.exit, watchdog.clock.monotonic() - watchdog.started)
+    return _told(watchdog, vigil.exit, watchdog.moment - watchdog.started)
 
 
 def listen(watchdog: Watchdog, output: Iterator[Output], heard: Counter[int]) -> None:

@@ -103,7 +103,7 @@ def collect_again(attempt: Attempt) -> None:
     if attempt.workspace is None:
         return
     with remembered(attempt.errors), open_collector(place_of_collector(attempt)) as collector:
-        collect_attempt(attempt, attempt.workspace, collector)
+        collect_attempt(attempt, attempt.workspace, lambda: collector)
     collected = attempt.collected
     attempt.began = attempt.began or collected is None or collected.changed or bool(collected.left_out)
 

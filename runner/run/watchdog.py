@@ -27,6 +27,8 @@ from runner.store.tree import TreeSize
 TICK = 0.1
 SAMPLE_EVERY = 0.3
 KILL_AGAIN = 1.0
+LEAVE_SECONDS = 150.0
+"""What a sandbox has to hand over and go, before the agent's limits of time count for it again."""
 KILL_SECONDS = 30.0
 """How long a killed container may take to end before it counts as lost."""
 PATIENT = frozenset({Outcome.CANCELLED, Outcome.TIMED_OUT, Outcome.IDLE, Outcome.BUDGET_EXCEEDED})
@@ -80,6 +82,8 @@ class Watched:
     """When the agent began, on the monotonic clock; `None`: now."""
     silent: float = 0.0
     """For how many seconds it has been silent already."""
+    ended: Callable[[], float | None] = lambda: None
+    """When the agent ended, on the monotonic clock, in a sandbox that stays a little to hand over its work."""
     pulse: Callable[[float], None] = lambda _: None
     """Called now and then with the seconds since the start."""
 
@@ -129,7 +133,8 @@ class Watchdog:
         The engine may take its time over the answer, above all for a container that is just ending.
         """
         while True:
-            if usage := self.watched.box.usage():
+            usage = self.watched.box.usage()
+            if usage and self.watched.ended() is None:
                 self.peaks.add_usage(usage)
             self.watched.pulse(self.clock.monotonic() - self.started)
             if self.over.wait(SAMPLE_EVERY):
@@ -152,8 +157,14 @@ class Watchdog:
         by_itself = ended is not None and ended.code == OUT_OF_TIME and seconds >= self.watched.limits.wall_clock
         return Outcome.TIMED_OUT if by_itself else None
 
+    @property
+    def moment(self) -> float:
+        """Until when the agent's time counts, on the monotonic clock: now, or its end for a while after it."""
+        now, ended = self.clock.monotonic(), self.watched.ended()
+        return now if ended is None or now > ended + LEAVE_SECONDS else ended
+
     def _breach(self) -> Outcome | None:
-        now, limits = self.clock.monotonic(), self.watched.limits
+        limits, now = self.watched.limits, self.moment
         self.peaks.silence = max(self.peaks.silence, silence := now - self.last_heard)
         breaches = (
             (Outcome.CANCELLED, self.watched.cancellation.requested),

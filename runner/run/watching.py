@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import socket
 
     from runner.egress.gateway import Gateway
+    from runner.run.hand_over import HandOver
 
 
 @contextmanager
@@ -117,7 +118,9 @@ def pulse_of(attempt: Attempt, gateway: Gateway | None) -> Callable[[float], Non
     return pulse
 
 
-def watched(attempt: Attempt, box: Box, log: AgentLog, gateway: Gateway | None) -> Watched:
+def watched(
+    attempt: Attempt, box: Box, log: AgentLog, gateway: Gateway | None, work: HandOver | None = None
+) -> Watched:
     """What the watchdog looks at."""
     policy, footprint = attempt.prepared.policy, footprint_of(attempt, box)
     return Watched(
@@ -131,5 +134,6 @@ def watched(attempt: Attempt, box: Box, log: AgentLog, gateway: Gateway | None) 
         tell=attempt.journal.event,
         network_fault=(lambda: gateway.failed) if gateway else str,
         over_budget=(lambda: Spending(gateway.spent, policy.limits).breach) if gateway else str,
+        ended=(lambda: work.ended) if work else lambda: None,
         pulse=pulse_of(attempt, gateway),
     )

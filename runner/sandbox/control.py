@@ -1,4 +1,7 @@
-"""The host's end of a handshake: one Unix socket on which one container's first process reports, once, and waits."""
+"""The host's end of a handshake: one Unix socket on which one container's first process reports, and waits.
+
+A sandbox that hands its work over does so on the same connection, which nobody but its first process ever has.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,14 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from runner.errors import EngineError
 from runner.plan import CONTROL_SOCKET
 from runner.sandbox.proof import MAX_PROOF
+
+PIECE = 256 * 1024
+ANSWER_SECONDS = 60.0
 
 
 class Handshake:
@@ -21,6 +28,8 @@ class Handshake:
         self._listener = listener
         self._peer: socket.socket | None = None
         self._line = b""
+        self._more = b""
+        """What came on the connection later, and nobody has taken yet."""
 
     def receive(self, deadline: float) -> bytes | None:
         """The line that came, or `None` when none came within `deadline` seconds. Never more than `MAX_PROOF` bytes.
@@ -51,6 +60,47 @@ class Handshake:
                 self._peer.sendall(b"go\n")
         except OSError as error:
             raise EngineError("The container ended before it could be told to go on.") from error
+
+    def later_line(self, most: int, until: float | None = None) -> bytes:
+        """The next line, at most `most` bytes long, before `until` on the monotonic clock; empty when none comes.
+
+        Raises `OSError`.
+        """
+        while b"\n" not in self._more and len(self._more) <= most:
+            piece = self._next(until)
+            if not piece:
+                return b""
+            self._more += piece
+        line, _, self._more = self._more.partition(b"\n")
+        return line if len(line) <= most else b""
+
+    def answer(self, line: bytes) -> None:
+        """Say something back. Raises `OSError`."""
+        if self._peer is not None:
+            self._peer.settimeout(ANSWER_SECONDS)
+            self._peer.sendall(line)
+
+    def pour(self, size: int, target: BinaryIO, until: float) -> bool:
+        """Write the next `size` bytes to a file; False when fewer came before `until`. Raises `OSError`."""
+        while size:
+            piece = self._more or self._next(until)
+            if not piece:
+                return False
+            target.write(piece[:size])
+            self._more, size = piece[size:], max(0, size - len(piece))
+        return True
+
+    def _next(self, until: float | None) -> bytes:
+        if self._peer is None:
+            return b""
+        self._peer.settimeout(None if until is None else max(until - time.monotonic(), 0.001))
+        return self._peer.recv(PIECE)
+
+    def hang_up(self) -> None:
+        """Whoever waits here for the container waits no longer."""
+        if self._peer is not None:
+            with contextlib.suppress(OSError):
+                self._peer.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close both ends."""

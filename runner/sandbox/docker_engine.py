@@ -72,7 +72,7 @@ class DockerEngine:
 
     def image(self, name: str) -> ImageFacts:
         """See `Engine.image`."""
-        return self._facts_of(self.images.resolve(name) if name else self.images.base())
+        return self._facts_of(self.images.resolve(name), shipped=self.images.ships(name))
 
     def offered(self, offer: Offer, parts: str = "") -> ImageFacts:
         """See `Engine.offered`."""
@@ -81,15 +81,12 @@ class DockerEngine:
         image = ForeignImages(self.client, self.images, self._progress).obtain(offer)
         return self._facts_of(self.images.onto(image, parts) if parts else image)
 
-    def _facts_of(self, ref: ImageRef) -> ImageFacts:
+    def _facts_of(self, ref: ImageRef, *, shipped: bool = False) -> ImageFacts:
         with translated("inspect the image"):
             config = self.client.inspect_image(ref.id or ref.name)["Config"] or {}
         pairs = [entry.partition("=") for entry in config.get("Env") or []]
-        return ImageFacts(
-            ref=ref,
-            environment={name: value for name, _, value in pairs},
-            volumes=tuple(sorted(config.get("Volumes") or {})),
-        )
+        values, volumes = {name: value for name, _, value in pairs}, tuple(sorted(config.get("Volumes") or {}))
+        return ImageFacts(ref=ref, environment=values, volumes=volumes, shipped=shipped)
 
     def registries(self, image: ImageRef) -> Mapping[str, tuple[str, ...]]:
         """See `Engine.registries`."""

@@ -49,6 +49,8 @@ class ImageFacts(Record):
     ref: ImageRef
     environment: dict[str, str] = {}
     volumes: tuple[str, ...] = ()
+    shipped: bool = False
+    """Whether it is one that we build."""
 
 
 class Exit(Record):

@@ -6,8 +6,8 @@ uses it, sees the host's paths of its mounts, and says what it prints and how it
 
 from __future__ import annotations
 
-import json
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,21 +15,12 @@ from pathlib import Path
 
 from runner.errors import ContainerGoneError, EngineError, ImageError
 from runner.model.offer import Offer
-from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, Role, SandboxSpec
+from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, SandboxSpec
 from runner.sandbox.engine import EngineFacts, Exit, Found, ImageFacts, Output, Times, Usage
 from runner.sandbox.fake_exec import Beside, FakeInside
 from runner.sandbox.fake_facts import FACTS, SIGNAL_NUMBERS
 from runner.sandbox.fake_output import Kept
-from runner.sandbox.fake_proof import fake_proof
-from runner.sandbox.fake_shim import Killed, is_confirmed
-
-Program = Callable[["FakeBox"], int]
-"""A scripted program: gets its box, returns its exit code."""
-
-
-def _not_found(box: FakeBox) -> int:
-    box.write(f"paddock: {box.spec.argv[0]}: command not found\n".encode(), 2)
-    return 127
+from runner.sandbox.fake_shim import Killed, Program, first_process
 
 
 class FakeEngine:
@@ -42,6 +33,8 @@ class FakeEngine:
         self.beside: dict[str, Beside] = {}
         """What `Box.exec` starts, by the first word of an argv."""
         self.boxes: dict[str, FakeBox] = {}
+        self.hand_over: Callable[[FakeBox, socket.socket], None] | None = None
+        """How a sandbox hands over its work; with it, images count as ours, so that it is asked to."""
         self._facts = facts
         self._images = images
         self._created = 0
@@ -55,7 +48,8 @@ class FakeEngine:
         name = name.removeprefix("sha256:")
         if name and name not in self._images:
             raise ImageError(f"There is no such image: {name}")
-        return ImageFacts(ref=ImageRef(name=name or "base", id=f"sha256:{name or 'base'}"))
+        ref = ImageRef(name=name or "base", id=f"sha256:{name or 'base'}")
+        return ImageFacts(ref=ref, shipped=self.hand_over is not None)
 
     def offered(self, offer: Offer, parts: str = "") -> ImageFacts:
         """See `Engine.offered`. What is built is there at once."""
@@ -281,15 +275,7 @@ class FakeBox:
             self._output.put(None)
 
     def _main(self) -> int:
-        if self.spec.role is Role.COLLECTOR:
-            confirmed, program = is_confirmed(self, "/paddock/in", b"ready"), self._engine.programs["collector"]
-        else:
-            confirmed = is_confirmed(self, "/paddock/control", json.dumps(fake_proof(self.spec)).encode())
-            program = self._engine.programs.get(self.spec.argv[0], _not_found)
-        if not confirmed:
-            self.write(b"paddock: no word from the host\n", 2)
-            return 125
-        return program(self)
+        return first_process(self, self._engine.programs, self._engine.hand_over)
 
     def stand_or_end(self) -> None:
         """Stand still while paused; end when killed."""

@@ -71,6 +71,10 @@ class ImageParts:
         """Every image that has a folder, the base first."""
         return (BASE, *self.stacks, *self.agents)
 
+    def has(self, name: str) -> bool:
+        """Whether it is an image that we build, parts and all; "" is the base."""
+        return all(part in self.names for part in (name or BASE).split("+"))
+
     def steps(self, name: str) -> tuple[Step, ...] | None:
         """The images from the base to `name`; none for the base itself, and `None` for no shipped name.
 

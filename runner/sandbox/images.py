@@ -125,6 +125,10 @@ class ImageStore:
             ) from error
         return self._inspect(name)
 
+    def ships(self, name: str) -> bool:
+        """Whether `resolve` would give an image that we build."""
+        return self._parts.has(name)
+
     def onto(self, image: ImageRef, name: str) -> ImageRef:
         """`image`, with the parts of a shipped name added to it. Raises `ImageError`.
 

@@ -6,14 +6,16 @@ over a Unix socket; the host answers `go` only when all is as the spec says. It 
 agent as its child, passes signals on, and ends with the agent's exit code; at the deadline it ends everything,
 whether or not anybody on the host still looks. Started, as the sandbox's process 1, as
 
-    python3 -I -S shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] [--deadline SECONDS] -- COMMAND [ARGS...]
+    python3 -I -S shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] [--collector FOLDER] [--deadline SECONDS]
+        -- COMMAND [ARGS...]
 
 and, for what the host starts beside the agent, under the same filter as the agent, as
 
     python3 -I -S shim.py --exec [--path PATH] -- COMMAND [ARGS...]
 
 With a gateway it is the sandbox's whole network too: that half lies beside it, in `shim_network.py`, so that a sandbox
-without a network need not compile it.
+without a network need not compile it. With a collector it has the work collected when the agent has ended by itself:
+that is `shim_collect.py`.
 """
 
 # Names are opened without pathlib, whose import would cost half of the time until the agent starts.
@@ -50,7 +52,9 @@ POLITE_SECONDS = 5.0
 FOR_EVER = float("inf")
 MOST_WAIT = 86_400.0
 """One wait of the kernel's; it takes no infinity."""
-USAGE = "shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] [--deadline SECONDS] -- COMMAND [ARGS...]"
+USAGE = (
+    "shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] [--collector FOLDER] [--deadline SECONDS] -- COMMAND [ARGS...]"
+)
 PR_SET_DUMPABLE = 4
 IO_URING_SETUP = 425
 PR_SET_SECCOMP = 22
@@ -234,17 +238,16 @@ def can_open(family: int) -> bool:
     return True
 
 
-def confirmed(path: str, evidence: dict[str, object]) -> bool:
+def confirmed(control: socket.socket, path: str, evidence: dict[str, object]) -> bool:
     """Whether the host, shown the proof, lets the agent start."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
-        control.settimeout(HANDSHAKE_SECONDS)
-        try:
-            control.connect(path)
-            control.sendall(json.dumps(evidence).encode() + b"\n")
-            return control.recv(16) == b"go\n"
-        except OSError as error:
-            print(f"paddock: no word from the host: {error}", file=sys.stderr)  # noqa: T201
-            return False
+    control.settimeout(HANDSHAKE_SECONDS)
+    try:
+        control.connect(path)
+        control.sendall(json.dumps(evidence).encode() + b"\n")
+        return control.recv(16) == b"go\n"
+    except OSError as error:
+        print(f"paddock: no word from the host: {error}", file=sys.stderr)  # noqa: T201
+        return False
 
 
 def start(argv: list[str]) -> int:
@@ -306,23 +309,24 @@ def forward_to(child: int) -> None:
         signal.signal(number, forward)
 
 
-def parse_arguments(argv: list[str]) -> tuple[str, str, float, list[str]]:
-    """The control socket, the gateway's or "", the seconds that the agent has, and the command."""
+def parse_arguments(argv: list[str]) -> tuple[str, str, str, float, list[str]]:
+    """The control socket, the gateway's or "", the collector's folder or "", the agent's seconds, and the command."""
     separator = argv.index("--")
     control, *rest = argv[:separator]
     options = dict(zip(rest[::2], rest[1::2], strict=False))
-    if len(rest) % 2 or not options.keys() <= {"--gateway", "--deadline"}:
+    if len(rest) % 2 or not options.keys() <= {"--gateway", "--collector", "--deadline"}:
         raise ValueError(f"usage: {USAGE}")
-    return control, options.get("--gateway", ""), float(options.get("--deadline", FOR_EVER)), argv[separator + 1 :]
+    seconds = float(options.get("--deadline", FOR_EVER))
+    return control, options.get("--gateway", ""), options.get("--collector", ""), seconds, argv[separator + 1 :]
 
 
-def network_through(gateway: str) -> Any:
-    """A `Network` of the other half of this program."""
+def half(name: str) -> Any:
+    """Another part of this program, which lies beside it."""
     folder = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, folder)
-    half = __import__("shim_network")
+    module = __import__(name)
     sys.path.remove(folder)
-    return half.Network(gateway)
+    return module
 
 
 def ended(child: int) -> int | None:
@@ -345,10 +349,14 @@ def wait_for(child: int, seconds: float) -> int | None:
     return status
 
 
-def see_out(child: int, seconds: float, wait: Callable[[int, float], int | None]) -> int:
-    """Wait for the agent's end; at the deadline bring it about. Our own end, as process 1, kills whoever is left."""
+def see_out(child: int, seconds: float, wait: Callable[[int, float], int | None], hand_over: Callable[[], None]) -> int:
+    """Wait for the agent's end, and hand over; at the deadline bring it about.
+
+    Our own end, as process 1, kills whoever is left.
+    """
     status = wait(child, seconds)
     if status is not None:
+        hand_over()
         return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
     print("paddock: the wall-clock limit is reached and nobody has ended this sandbox", file=sys.stderr, flush=True)  # noqa: T201
     with contextlib.suppress(ProcessLookupError):
@@ -361,23 +369,29 @@ def main(argv: list[str]) -> int:
     """Prove, start, serve and wait; the exit code is the agent's, 128 + n when signal n ended it."""
     if argv[:1] == ["--exec"]:
         return beside_the_agent(argv)
-    control, gateway, seconds, command = parse_arguments(argv)
+    path, gateway, collector, seconds, command = parse_arguments(argv)
     evidence = proof()  # before a filter of our own could pass for the engine's
     if not close_calls():
         print("paddock: io_uring, AF_VSOCK and fallocate cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
         return NOT_CONFIRMED
-    network = network_through(gateway) if gateway else None
+    network = half("shim_network").Network(gateway) if gateway else None
     evidence["network"] = network.self_test() if network else None
-    if not confirmed(control, evidence):
-        return NOT_CONFIRMED
-    hide()
-    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
-    child = start(command)
-    forward_to(child)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    if network:
-        network.watch_for(ended)
-    return see_out(child, seconds, network.serve if network else wait_for)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+        if not confirmed(control, path, evidence):
+            return NOT_CONFIRMED
+        hide()
+        signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+        child = start(command)
+        forward_to(child)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if network:
+            network.watch_for(ended)
+
+        def hand_over() -> None:
+            if collector:
+                half("shim_collect").hand_over(control, collector)
+
+        return see_out(child, seconds, network.serve if network else wait_for, hand_over)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ INSIDE = (
     "agents/demo_script.py",
     "sandbox/shim.py",
     "sandbox/shim_network.py",
+    "sandbox/shim_collect.py",
     "sandbox/shim_forward.py",
     *COLLECTOR,
 )

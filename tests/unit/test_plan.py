@@ -15,7 +15,7 @@ import pytest
 from runner.errors import RefusedError, UnenforceableError
 from runner.model.identity import Identity
 from runner.model.policy import Limits, Policy
-from runner.model.request import Machine
+from runner.model.request import ImageSettings, Machine, Request
 from runner.model.spec import ImageRef, Mount
 from runner.plan import check_machine, collector_spec, plan_sandbox, sandbox_spec, workspace_fits
 from runner.sandbox.docker_args import create_request
@@ -126,6 +126,45 @@ def test_the_collector_sees_the_workspace_and_nothing_of_the_agents_else() -> No
     }
     assert (spec.writable_root, spec.secret_environment) == (False, ())
     assert "PADDOCK_RUN" not in spec.environment
+
+
+def handed(**details: Any) -> Request:
+    """A request whose sandbox hands its work over, but for the `details`."""
+    image = ImageSettings(ref=ImageRef(name="paddock/base", id="sha256:base"), shipped=True)
+    return request_for(Policy(**details.pop("policy", {}))).model_copy(
+        update={"wanted": True, "image": image, **details}
+    )
+
+
+def test_a_sandbox_that_hands_over_its_work_has_what_that_takes() -> None:
+    spec = sandbox_spec(handed())
+    assert spec.entrypoint[-5:-2] == ("--collector", "/paddock/collector", "--deadline")
+    assert {"/paddock/shim_collect.py", "/paddock/collector"} < {mount.target for mount in spec.mounts}
+    assert all(mount.mode == "ro" for mount in spec.mounts if mount.target != "/workspace")
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"wanted": False},
+        {"image": ImageSettings(ref=ImageRef(name="other", id="sha256:other"))},
+        {"image": ImageSettings(ref=ImageRef(name="x", id="sha256:x"), shipped=True, volumes=("/usr/share/x",))},
+        {"policy": {"sandbox": {"writable_root": True}}},
+        {"policy": {"sandbox": {"runtime": "runsc"}}},
+        {"policy": {"artifacts": ("dist/*",)}},
+        *({"mounts": (Mount(source="/srv/x", target=target, mode="rw"),)} for target in ("/tmp/x", "/usr", "/etc/git")),
+    ],
+    ids=str,
+)
+def test_no_sandbox_hands_over_what_its_agent_could_have_steered(details: dict[str, Any]) -> None:
+    spec = sandbox_spec(handed(**details))
+    assert "--collector" not in spec.entrypoint
+    assert "/paddock/collector" not in {mount.target for mount in spec.mounts}
+
+
+def test_a_mount_beside_what_the_collecting_relies_on_is_in_nobodys_way() -> None:
+    mounts = (Mount(source="/srv/x", target="/home/agent/.cache", mode="rw"), Mount(source="/srv/y", target="/usrdata"))
+    assert "--collector" in sandbox_spec(handed(mounts=mounts)).entrypoint
 
 
 def test_the_agent_has_a_name_and_no_resolver_but_loopback() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
 
@@ -18,6 +17,7 @@ from request import Places
 
 MAX_TREE_ENTRIES = 5_000_000
 MAX_PATH = 4_000
+MOST_AT_ONCE = 1024 * 1024
 
 MESSAGE = "paddock: uncommitted work"
 ASIDE = b".paddock-aside-"
@@ -63,7 +63,7 @@ def save_work_tree(repository: Repository, parent: str | None, report: Report, t
         skipped = skip_large(repository, survey.large, report) + unknown_to_git(repository, taken)
         add_all(repository, skipped, report)
     tree = repository.git("write-tree").decode().strip()
-    if parent and tree == repository.try_git("rev-parse", "--verify", "-q", parent + "^{tree}")[1].decode().strip():
+    if parent and tree == repository.ask([parent + "^{tree}"])[0][0]:
         return ""
     parents = ["-p", parent] if parent else []
     return repository.git("commit-tree", tree, *parents, "-m", MESSAGE).decode().strip()
@@ -150,7 +150,9 @@ def load_index(repository: Repository, parent: str | None, report: Report) -> No
     if parent is None:
         return
     if os.path.exists(given):
-        shutil.copyfile(given, index)
+        with open(given, "rb") as source, open(index, "wb") as target:
+            while piece := source.read(MOST_AT_ONCE):
+                target.write(piece)
         status = os.stat(given)
         os.utime(index, ns=(status.st_atime_ns, status.st_mtime_ns))  # git tells by it which entries are racy
         if repository.try_git("read-tree", "-m", parent)[0] == 0:

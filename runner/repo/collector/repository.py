@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import subprocess
 import time
+from collections.abc import Sequence
+from subprocess import PIPE, Popen, TimeoutExpired
+from typing import IO
 
+from questions import KEPT_STDERR, Questions, StepError
 from request import Places, Request
 
-KEPT_STDERR = 64 * 1024
 TREE_MEMORY = 768 * 1024 * 1024
 """For reading a tree into an index: enough for five million files, and soon full with the endless ones of a bomb."""
 
@@ -51,13 +53,12 @@ ENVIRONMENT = {
 }
 
 
-class StepError(Exception):
-    """One step could not be done; the others go on."""
-
-
 def hold_tree() -> None:
     """Hold this process to the memory of one tree."""
     resource.setrlimit(resource.RLIMIT_DATA, (TREE_MEMORY, TREE_MEMORY))
+
+
+__all__ = ["Repository", "StepError"]
 
 
 class Repository:
@@ -67,6 +68,7 @@ class Repository:
         self.path, self.request, self.places = path, request, places
         self.until = request.moment(1.0)
         """No git runs longer: whoever makes one step slow must not take the time of those that save the rest."""
+        self.questions: Questions | None = None
         for folder in (b"/objects/info", b"/objects/pack", b"/refs/paddock/other", b"/info"):
             os.makedirs(path + folder)
         sha256 = request.object_format == "sha256"
@@ -81,8 +83,12 @@ class Repository:
         with open(self.path + b"/" + name, "wb") as stream:
             stream.write(data)
 
-    def try_git(self, *argv: str | bytes, stdin: bytes = b"", work_tree: bool = False) -> tuple[int, bytes, str]:
-        """(exit code, output, errors) of one git process; raises StepError when it takes too long."""
+    def seconds(self) -> float:
+        """What one git process may take now."""
+        return min(self.request.step_seconds, max(self.until - time.monotonic(), 0.1))
+
+    def start(self, argv: Sequence[str | bytes], errors: IO[bytes], *, work_tree: bool = False) -> Popen[bytes]:
+        """A git process in a session of its own."""
         environment = {**ENVIRONMENT, "GIT_DIR": os.fsdecode(self.path)}
         environment["GIT_INDEX_FILE"] = os.fsdecode(self.path + b"/index")
         for role in ("AUTHOR", "COMMITTER"):
@@ -90,21 +96,25 @@ class Repository:
             environment |= {f"GIT_{role}_DATE": self.request.date} if self.request.date else {}
         if work_tree:
             environment["GIT_WORK_TREE"] = os.fsdecode(self.places.workspace)
-        seconds = min(self.request.step_seconds, max(self.until - time.monotonic(), 0.1))
+        return Popen(
+            ["git", *argv],
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=errors,
+            env=environment,
+            cwd=self.places.workspace if work_tree else self.path,
+            start_new_session=True,
+            preexec_fn=hold_tree if argv[0] == "read-tree" else None,  # noqa: PLW1509 - there are no threads
+        )
+
+    def try_git(self, *argv: str | bytes, stdin: bytes = b"", work_tree: bool = False) -> tuple[int, bytes, str]:
+        """(exit code, output, errors) of one git process; raises StepError when it takes too long."""
+        seconds = self.seconds()
         with open(self.path + b"/stderr", "w+b") as errors:
-            process = subprocess.Popen(
-                ["git", *argv],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment,
-                cwd=self.places.workspace if work_tree else self.path,
-                start_new_session=True,
-                preexec_fn=hold_tree if argv[0] == "read-tree" else None,  # noqa: PLW1509 - there are no threads
-            )
+            process = self.start(argv, errors, work_tree=work_tree)
             try:
                 output, _ = process.communicate(stdin, timeout=seconds)
-            except subprocess.TimeoutExpired:
+            except TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
                 raise StepError(f"git {os.fsdecode(argv[0])} took longer than {seconds:.1f} s") from None
@@ -120,16 +130,25 @@ class Repository:
 
     def commits(self, ids: list[str]) -> dict[str, str]:
         """The commit that each id leads to, through tags; those that lead to none are left out."""
-        if not ids:
-            return {}
-        asked = "".join(f"{sha}^{{commit}}\n" for sha in ids).encode()
-        lines = self.git("cat-file", "--batch-check=%(objectname)", stdin=asked).splitlines()
-        return {sha: line.decode() for sha, line in zip(ids, lines, strict=True) if b" " not in line}
+        answers = self.ask([f"{sha}^{{commit}}" for sha in ids])
+        return {sha: name for sha, (name, _) in zip(ids, answers, strict=True) if name}
 
     def kinds(self, names: list[str]) -> dict[str, str]:
         """What each revision is: commit, tree, tag, blob, or missing."""
+        return {name: kind for name, (_, kind) in zip(names, self.ask(names), strict=True)}
+
+    def ask(self, names: list[str]) -> list[tuple[str, str]]:
+        """The id and the kind of each revision; `("", "missing")` where there is none. Raises StepError.
+
+        One git answers all questions there are: to start one costs as much as a hundred answers.
+        """
         if not names:
-            return {}
-        lines = self.git("cat-file", "--batch-check=%(objecttype)", stdin="".join(f"{n}\n" for n in names).encode())
-        answers = (line if b" " not in line else b"missing" for line in lines.splitlines())
-        return {name: answer.decode() for name, answer in zip(names, answers, strict=True)}
+            return []
+        if self.questions is None:
+            self.questions = Questions(self)
+        return self.questions.ask(names)
+
+    def close(self) -> None:
+        """End the git that is asked."""
+        if self.questions is not None:
+            self.questions.close()

@@ -20,7 +20,13 @@ def salvage(scratch: bytes, places: Places, request: Request, report: Report, ot
     if not request.leftovers:
         return
     # Borrows no objects: git would take a broken one of the workspace for one that need not be written.
-    repository = Repository(scratch + b"/salvage", request, places, [])
+    with contextlib.closing(Repository(scratch + b"/salvage", request, places, [])) as repository:
+        save_without_history(repository, report, others)
+
+
+def save_without_history(repository: Repository, report: Report, others: Tips) -> None:
+    """The work tree in a repository of its own, and with it the branches that are sound."""
+    places, request = repository.places, repository.request
     try:
         commit = save_work_tree(repository, None, report)
     except (StepError, OSError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -193,7 +194,8 @@ def test_slow_branches_do_not_take_the_time_of_the_honest_one(stage: Stage, monk
     repository, asked = slow_after(stage, monkeypatch, slow)
     report, began = Report(), time.monotonic()
 
-    assert bundle.bundle(repository, tips, report) is None
+    with contextlib.closing(repository):
+        assert bundle.bundle(repository, tips, report) is None
 
     assert time.monotonic() - began < 4.0
     assert asked[1] == "refs/paddock/primary", "the branch to review comes first"
@@ -206,7 +208,7 @@ def test_a_history_that_git_cannot_even_look_at_does_not_cost_the_files(
 ) -> None:
     stage.commit("lost")
     (stage.work / "left.txt").write_text("left\n")
-    spec = importlib.util.spec_from_file_location("collector_main", SCRIPT / "__main__.py")
+    spec = importlib.util.spec_from_file_location("collector_main", SCRIPT / "collecting.py")
     assert spec is not None
     assert spec.loader is not None
     program = importlib.util.module_from_spec(spec)

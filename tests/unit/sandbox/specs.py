@@ -22,6 +22,7 @@ def places_in(folder: Path | str) -> Places:
         collector_out=f"{folder}/out",
         shim=f"{folder}/shim.py",
         shim_network=f"{folder}/shim_network.py",
+        shim_collect=f"{folder}/shim_collect.py",
         collector=f"{folder}/collector",
         task=f"{folder}/given",
         agent=f"{folder}/agent",

@@ -14,17 +14,20 @@ def test_the_host_knows_the_shims_exit_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "gateway", "seconds"),
+    ("options", "gateway", "collector", "seconds"),
     [
-        ((), "", float("inf")),
-        (("--deadline", "70"), "", 70.0),
-        (("--gateway", "/g"), "/g", float("inf")),
-        (("--gateway", "/g", "--deadline", "1.5"), "/g", 1.5),
+        ((), "", "", float("inf")),
+        (("--deadline", "70"), "", "", 70.0),
+        (("--gateway", "/g"), "/g", "", float("inf")),
+        (("--collector", "/c"), "", "/c", float("inf")),
+        (("--gateway", "/g", "--collector", "/c", "--deadline", "1.5"), "/g", "/c", 1.5),
     ],
 )
-def test_options_stand_before_the_command(options: tuple[str, ...], gateway: str, seconds: float) -> None:
+def test_options_stand_before_the_command(
+    options: tuple[str, ...], gateway: str, collector: str, seconds: float
+) -> None:
     argv = ["/socket", *options, "--", "sh", "-c", "--deadline"]
-    assert shim.parse_arguments(argv) == ("/socket", gateway, seconds, ["sh", "-c", "--deadline"])
+    assert shim.parse_arguments(argv) == ("/socket", gateway, collector, seconds, ["sh", "-c", "--deadline"])
 
 
 @pytest.mark.parametrize("options", [("--deadline",), ("--gateway", "/g", "--other", "1"), ("--deadline", "soon")])
