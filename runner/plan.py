@@ -37,8 +37,8 @@ GATEWAY_SOCKET = "gateway.sock"
 COLLECTOR_OUT = "/out"
 COLLECTOR_OPTION = "--collector"
 """Of the shim: by it a sandbox is known that hands its work over."""
-RELIED_ON = (WORKSPACE, "/tmp", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/paddock")  # noqa: S108
-"""Where nothing may be mounted in a sandbox that collects its own work."""
+RELIED_ON = (WORKSPACE, "/tmp", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/paddock", "/nonexistent")  # noqa: S108
+"""Where nothing may be mounted in a sandbox that collects its own work; the last one is the collector's HOME."""
 ETC_FILES = ("passwd", "group", "hosts", "resolv.conf")
 TASK = "/paddock/task"
 """What the agent is given to read."""

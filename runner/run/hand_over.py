@@ -43,21 +43,26 @@ class HandOver:
         """When the agent ended, on the monotonic clock."""
         self.complete = False
         """Whether all that was promised has come."""
+        self._code: int | None = None
+        """The agent's, as its sandbox said."""
         self._none_killed = False
         self._until = 0.0
 
     def run(self) -> None:
         """Wait for the end and take what is handed over. Never fails, and never lets a sandbox wait for its answer."""
         try:
-            with suppress(OSError, ValueError, KeyError, TypeError):
+            with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
                 self._take()
         finally:
             self._handshake.hang_up()
 
     def correct(self) -> None:
-        """What the collecting itself used up is not the agent's doing: the sandbox counted before it began."""
-        supervised = self._attempt.supervised
-        if supervised is not None and supervised.exit is not None and self._none_killed:
+        """What became of the sandbox after its end, and what the collecting used up, is not the agent's doing."""
+        supervised, code = self._attempt.supervised, self._code
+        if supervised is None or supervised.exit is None or code is None:
+            return
+        supervised.exit = supervised.exit.model_copy(update={"code": code})
+        if self._none_killed:
             supervised.exit = supervised.exit.model_copy(update={"out_of_memory": False})
 
     def _take(self) -> None:
@@ -65,7 +70,9 @@ class HandOver:
         told = _object(self._handshake.later_line(MAX_LINE))
         if not told:
             return
-        self.ended, attempt.ended_at = clock.monotonic(), int(clock.now().timestamp())
+        if told["ended"] not in range(256):
+            return
+        self._code, self.ended, attempt.ended_at = told["ended"], clock.monotonic(), int(clock.now().timestamp())
         self._none_killed = told["killed_for_memory"] == 0
         if not self._none_killed:
             return
@@ -73,7 +80,7 @@ class HandOver:
 
         request = collector_request(attempt, self._workspace, attempt.ended_at, seconds=SECONDS)
         index = self._index()
-        about = {"index": len(index[0]), "index_changed": index[1]}
+        about = {"index": len(index[0]), "index_changed": index[1], "moves_nothing": True}
         self._handshake.answer(json.dumps(request | about).encode() + b"\n" + index[0])
         self._until = time.monotonic() + SECONDS + SLACK
         sizes = _object(self._handshake.later_line(MAX_LINE, self._until))

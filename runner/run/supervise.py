@@ -62,7 +62,7 @@ def supervise(watched: Watched, output: Iterator[Output]) -> Supervised:
         vigil.keep()
         watchdog.over.set()
         thread.join()
-    if watchdog.reason is None:
+    if watchdog.reason is None and watched.ended() is None:
         watchdog.failure = watchdog.failure or vigil.interference
     return _told(watchdog, vigil.exit, watchdog.moment - watchdog.started)
 

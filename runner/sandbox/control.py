@@ -91,7 +91,7 @@ class Handshake:
         return True
 
     def _next(self, until: float | None) -> bytes:
-        if self._peer is None:
+        if self._peer is None or (until is not None and time.monotonic() > until):
             return b""
         self._peer.settimeout(None if until is None else max(until - time.monotonic(), 0.001))
         return self._peer.recv(PIECE)

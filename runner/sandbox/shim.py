@@ -44,8 +44,12 @@ OUT_OF_TIME = 124
 """The deadline has passed, as timeout(1) says it."""
 NOT_CONFIRMED = 125
 NOT_EXECUTABLE = 126
+OVER = "paddock-over\n"
+"""The first process's name once it hands the work over."""
 NOT_FOUND = 127
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+ASKED: list[int] = []
+"""The signals that were passed on: an agent that ends after one has not ended by itself."""
 HANDSHAKE_SECONDS = 60
 POLITE_SECONDS = 5.0
 """What a deadline gives the agent to end in its own way."""
@@ -280,6 +284,9 @@ def beside_the_agent(argv: list[str]) -> int:
     separator = argv.index("--")
     if separator not in {1, 3} or argv[1] not in {"--", "--path"} or not argv[separator + 1 :]:
         raise ValueError("usage: shim.py --exec [--path PATH] -- COMMAND [ARGS...]")
+    if read("/proc/1/comm") == OVER:
+        print("paddock: the agent has ended", file=sys.stderr)  # noqa: T201
+        return NOT_CONFIRMED
     if not close_calls():
         print("paddock: io_uring, AF_VSOCK and fallocate cannot be closed in this sandbox", file=sys.stderr)  # noqa: T201
         return NOT_CONFIRMED
@@ -299,6 +306,7 @@ def forward_to(child: int) -> None:
     """Pass every polite signal on to the agent and all its children."""
 
     def forward(number: int, _frame: object) -> None:
+        ASKED.append(number)
         # Between fork and setsid the group does not exist yet; the child itself does.
         for send in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError):
@@ -349,20 +357,19 @@ def wait_for(child: int, seconds: float) -> int | None:
     return status
 
 
-def see_out(child: int, seconds: float, wait: Callable[[int, float], int | None], hand_over: Callable[[], None]) -> int:
-    """Wait for the agent's end, and hand over; at the deadline bring it about.
+def see_out(child: int, seconds: float, wait: Callable[[int, float], int | None]) -> tuple[int, bool]:
+    """Wait for the agent's end; at the deadline bring it about. The exit code, and whether there was an end by itself.
 
     Our own end, as process 1, kills whoever is left.
     """
     status = wait(child, seconds)
     if status is not None:
-        hand_over()
-        return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), True
     print("paddock: the wall-clock limit is reached and nobody has ended this sandbox", file=sys.stderr, flush=True)  # noqa: T201
     with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGTERM)  # everybody but ourselves
     wait(child, POLITE_SECONDS)
-    return OUT_OF_TIME
+    return OUT_OF_TIME, False
 
 
 def main(argv: list[str]) -> int:
@@ -387,11 +394,11 @@ def main(argv: list[str]) -> int:
         if network:
             network.watch_for(ended)
 
-        def hand_over() -> None:
-            if collector:
-                half("shim_collect").hand_over(control, collector)
-
-        return see_out(child, seconds, network.serve if network else wait_for, hand_over)
+        code, ended_by_itself = see_out(child, seconds, network.serve if network else wait_for)
+        if collector and ended_by_itself and not ASKED:
+            with contextlib.suppress(Exception):
+                half("shim_collect").hand_over(control, collector, code)
+        return code
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ host that gets nothing, or something with a flaw, collects in a container of its
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -21,33 +22,61 @@ import time
 
 FIRST = 1
 """The number of a sandbox's first process."""
+OVER = b"paddock-over"
+"""Its name from then on: by it whatever the host starts beside the agent knows that it comes too late."""
 ALONE_SECONDS = 5.0
 """For what was killed to be gone."""
 WORD_SECONDS = 60.0
-SLACK = 1.0
-"""The collector keeps to its seconds by itself; one that cannot is ended so much later."""
+MOST_SECONDS = 150.0
+"""For the hand-over, all in all: the host hangs up earlier."""
 PAUSE = 0.001
 MAX_REQUEST = 64 * 1024 * 1024
 PLACE = "/tmp"  # noqa: S108 - the sandbox's own, in memory
 FILES = ("report.json", "changes.bundle")
 OUT_OF_MEMORY = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 """In cgroup v2 and v1: a line `oom_kill N`."""
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+PR_SET_DUMPABLE, PR_SET_NAME = 4, 15
 
 
-def hand_over(control: socket.socket, collector: str) -> None:
-    """Kill whoever is left, and have the work collected as the host asks. Whatever fails, the host goes on alone."""
+class StoppedError(Exception):
+    """The host wants the sandbox to end."""
+
+
+def hand_over(control: socket.socket, collector: str, code: int) -> None:
+    """Kill whoever is left, and have the work collected as the host asks; `code` is how the agent ended.
+
+    Whatever fails, the host goes on alone, and the sandbox ends with the agent's code.
+    """
     if os.getpid() != FIRST:
         return  # not in a sandbox: "everybody" would be the machine's
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     with contextlib.suppress(Exception):
-        if not alone():
-            return
-        control.settimeout(WORD_SECONDS)
-        control.sendall(json.dumps({"ended": True, "killed_for_memory": killed_for_memory()}).encode() + b"\n")
-        folder = f"{PLACE}/paddock-{os.urandom(8).hex()}"  # goes with the sandbox
-        os.mkdir(folder, 0o700)
-        if ran(collector, folder, take(control, folder) + SLACK):
-            send(control, folder)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        for number in STOPPING:
+            signal.signal(number, stop)
+        prctl(PR_SET_NAME, OVER)
+        if alone():
+            control.settimeout(WORD_SECONDS)
+            control.sendall(json.dumps({"ended": code, "killed_for_memory": killed_for_memory()}).encode() + b"\n")
+            wait_for(start(control, collector))
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def stop(_number: int, _frame: object) -> None:
+    """The host has no patience left: end at once, with the agent's code."""
+    raise StoppedError
+
+
+def prctl(option: int, value: bytes | int) -> None:
+    """See prctl(2)."""
+    argument = ctypes.c_char_p(value) if isinstance(value, bytes) else ctypes.c_ulong(value)
+    ctypes.CDLL(None).prctl(option, argument, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+
+
+def others() -> list[str]:
+    """The numbers of all processes in the sandbox but the first."""
+    return [name for name in os.listdir("/proc") if name.isdecimal() and name != str(FIRST)]
 
 
 def alone() -> bool:
@@ -62,7 +91,7 @@ def alone() -> bool:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        if [name for name in os.listdir("/proc") if name.isdecimal()] == [str(FIRST)]:
+        if not others():
             return True
         if time.monotonic() > until:
             return False
@@ -78,8 +107,8 @@ def killed_for_memory() -> int | None:
     return None
 
 
-def take(control: socket.socket, folder: str) -> float:
-    """Put the host's request where the collector finds it, and the index that comes with it; the seconds that it has.
+def take(control: socket.socket, folder: str) -> None:
+    """Put the host's request where the collector finds it, and the index that comes with it.
 
     A line of JSON, and as many bytes as it says. Raises when the host has gone, or wants nothing.
     """
@@ -98,7 +127,6 @@ def take(control: socket.socket, folder: str) -> float:
             while file.tell() < request["index"]:
                 file.write(more(control))
         os.utime(f"{folder}/base.index", ns=(0, request["index_changed"]))
-    return float(request["seconds"])
 
 
 def more(control: socket.socket) -> bytes:
@@ -109,31 +137,42 @@ def more(control: socket.socket) -> bytes:
     return piece
 
 
-def ran(collector: str, folder: str, seconds: float) -> bool:
-    """Run the collector in a child; whether it ended well, and in time. Nobody is left after it either."""
+def start(control: socket.socket, collector: str) -> int:
+    """A child that does it all, and is the first to go when memory runs out; its number."""
     child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = run(collector, folder)
-        finally:
-            os._exit(code)
-    until, status = time.monotonic() + seconds, None
-    while status is None and time.monotonic() < until:
-        pid, ended = os.waitpid(-1, os.WNOHANG)
-        if pid == child:
-            status = ended
-        elif not pid:
-            signal.sigtimedwait({signal.SIGCHLD}, until - time.monotonic())
-    return alone() and status == 0
+    if child:
+        return child
+    code = 1
+    try:
+        folder = f"{PLACE}/paddock-{os.urandom(8).hex()}"  # goes with the sandbox
+        become_the_collector()
+        os.mkdir(folder, 0o700)
+        take(control, folder)
+        sys.path.insert(0, collector)
+        code = int(__import__("collecting").main(["--in", folder, "--out", folder]))
+        if code == 0 and others() == [str(os.getpid())]:
+            send(control, folder)
+    finally:
+        os._exit(code)
 
 
-def run(collector: str, folder: str) -> int:
-    """Be the collector: with nothing of the agent's environment, and nothing that goes into its log."""
+def wait_for(child: int) -> None:
+    """Wait for the child's end."""
+    until = time.monotonic() + MOST_SECONDS
+    while os.waitpid(-1, os.WNOHANG)[0] != child:
+        left = until - time.monotonic()
+        if left <= 0:
+            return
+        signal.sigtimedwait({signal.SIGCHLD}, left)
+
+
+def become_the_collector() -> None:
+    """Have nothing of the agent's environment, and nothing that goes into its log; see `start`."""
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         with contextlib.suppress(OSError):
             signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -141,9 +180,9 @@ def run(collector: str, folder: str) -> int:
     os.environ.clear()
     os.umask(0o022)
     os.chdir("/")
-    sys.path.insert(0, collector)
-    main = __import__("collecting").main
-    return int(main(["--in", folder, "--out", folder]))
+    prctl(PR_SET_DUMPABLE, 1)  # or the next file is root's
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
 
 
 def send(control: socket.socket, folder: str) -> None:

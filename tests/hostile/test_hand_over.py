@@ -151,14 +151,22 @@ def test_the_first_process_and_its_connection_are_out_of_reach(
     assert show(repository, result.branch, "committed") == "committed"
 
 
+@pytest.mark.parametrize(
+    "limits", [("FSIZE", 0), ("NOFILE", 3), ("AS", 2**20), ("NPROC", 0), ("DATA", 0)], ids=lambda each: each[0]
+)
 def test_limits_that_were_put_on_the_first_process_lose_nothing(
-    library: Library, repository: Path, roles: list[Role]
+    library: Library, repository: Path, roles: list[Role], limits: tuple[str, int]
 ) -> None:
-    lowered = python("import resource; resource.prlimit(1, resource.RLIMIT_FSIZE, (0, 0))")
+    name, value = limits
+    lowered = python(f"import resource; resource.prlimit(1, resource.RLIMIT_{name}, ({value}, {value}))")
 
     result = library.run(repository, f"{WORK}\n{lowered}\necho left >left.txt")
 
-    assert (result.outcome, sorted(roles)) == (Outcome.COMPLETED, BESIDE), "the kernel lets one of the same user do it"
+    assert (result.outcome, result.agent_exit_code) == (Outcome.COMPLETED, 0), (
+        "the kernel lets one of the same user do it"
+    )
+    assert sorted(roles) in (INSIDE, BESIDE)
+    assert Path(result.paths["log"]).read_text() == ""
     assert show(repository, result.branch, "left.txt") == "left"
 
 
@@ -175,6 +183,19 @@ def test_a_sandbox_full_to_the_brim_loses_nothing(
 
     assert (result.outcome, sorted(roles)) == (Outcome.COMPLETED, BESIDE)
     assert git(repository, "cat-file", "-s", f"{result.branch}:large") == str(20 * 2**20)
+
+
+def test_what_would_have_to_be_moved_is_left_to_a_container_that_has_the_time(
+    library: Library, repository: Path, roles: list[Role]
+) -> None:
+    nested = "git init -q sub; cd sub; echo p >p; git add p; git commit -qm p; cd ..; git add sub 2>/dev/null"
+
+    result = library.run(repository, f"{WORK}\n{nested}; git commit -qm s")
+
+    assert (result.outcome, sorted(roles)) == (Outcome.COMPLETED, BESIDE)
+    assert show(repository, result.branch, "sub/p") == "p"
+    assert ".paddock-aside" not in git(repository, "ls-tree", "-r", "--name-only", result.branch)
+    assert any("sub is a repository of its own" in notice for notice in result.notices), result.notices
 
 
 def test_where_somebody_was_killed_for_memory_another_container_collects(
@@ -214,6 +235,25 @@ echo left >left.txt
 
 
 # ---- where it is not done
+
+
+def test_an_agent_that_was_asked_to_end_hands_nothing_over(
+    library: Library, repository: Path, roles: list[Role], tmp_path: Path
+) -> None:
+    policy = policy_with(tmp_path, "[limits]", 'wall_clock = "2s"', 'grace = "20s"')
+
+    result = library.run(repository, f"{WORK}\nsleep 100", policy=policy)
+
+    assert (result.outcome, sorted(roles)) == (Outcome.TIMED_OUT, BESIDE)
+    assert show(repository, result.branch, "committed") == "committed"
+
+
+def test_an_agent_that_signals_the_first_process_gains_nothing(
+    library: Library, repository: Path, roles: list[Role]
+) -> None:
+    result = library.run(repository, f"trap '' TERM INT\n{WORK}\nkill -TERM 1; kill -INT 1; sleep 0.2")
+
+    assert (result.outcome, sorted(roles)) == (Outcome.COMPLETED, BESIDE)
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,10 @@ def test_a_sandbox_that_hands_over_its_work_has_what_that_takes() -> None:
         {"policy": {"sandbox": {"writable_root": True}}},
         {"policy": {"sandbox": {"runtime": "runsc"}}},
         {"policy": {"artifacts": ("dist/*",)}},
-        *({"mounts": (Mount(source="/srv/x", target=target, mode="rw"),)} for target in ("/tmp/x", "/usr", "/etc/git")),
+        *(
+            {"mounts": (Mount(source="/srv/x", target=target, mode="rw"),)}
+            for target in ("/tmp/x", "/usr", "/etc/git", "/nonexistent/.config")
+        ),
     ],
     ids=str,
 )

@@ -54,6 +54,10 @@ def save_work_tree(repository: Repository, parent: str | None, report: Report, t
     survey = Survey(places, request.max_file)
     if survey.unreachable:
         report.problem("leftovers-incomplete", f"{survey.unreachable} folders are too deep or cannot be read")
+    if survey.aside and request.moves_nothing:
+        raise StepError("there are nested repositories, which would have to be moved")
+    for name in survey.aside_before[:5]:
+        report.problem("leftovers-incomplete", name + b" is left out: a collector that was killed had moved it there")
     load_index(repository, parent, report)
     forget_deleted(repository, survey.seen)
     with set_aside(repository, survey.aside):
@@ -76,6 +80,7 @@ class Survey:
         self.aside: list[bytes] = []
         self.nested: list[bytes] = []
         self.large: list[bytes] = []
+        self.aside_before: list[bytes] = []
         self.unreachable = 0
         self.seen = 0
         waiting = [places.workspace]
@@ -88,7 +93,9 @@ class Survey:
                         self.aside.append(entry.path)
                         self.nested.append(folder[len(places.workspace) + 1 :])
                 elif entry.is_dir(follow_symlinks=False):
-                    if folder != places.workspace or not entry.name.startswith(ASIDE):
+                    if folder == places.workspace and entry.name.startswith(ASIDE):
+                        self.aside_before.append(entry.name)
+                    else:
                         waiting.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):
                     self._file(entry, max_file, len(places.workspace) + 1)

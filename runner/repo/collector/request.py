@@ -29,6 +29,8 @@ class Request(NamedTuple):
     artifact_seconds: float
     seconds: float
     """For everything; the host ends us a little later."""
+    moves_nothing: bool
+    """Whether nothing in the workspace may be moved aside: somebody else will collect it once more."""
     begun: float
 
     def moment(self, share: float) -> float:
@@ -77,5 +79,6 @@ def read_request(inbox: bytes) -> Request:
         artifact_caps=tuple(data.get("artifact_caps", (0, 0, 0))),
         artifact_seconds=data.get("artifact_seconds", 60.0),
         seconds=data.get("seconds", 600.0),
+        moves_nothing=data.get("moves_nothing", False),
         begun=time.monotonic(),
     )

@@ -820,6 +820,7 @@ def test_what_a_killed_collector_had_set_aside_is_not_taken_for_work(stage: Stag
     (inner / ".git").rename(stage.work / ".paddock-aside-0123/0")
     collected = stage.collect()
     assert collected.files() == {"readme.txt", "src/main.py", "sub/inner.txt"}
+    assert ".paddock-aside-0123 is left out" in collected.detail("leftovers")
 
 
 def test_a_link_that_the_agent_made_to_a_nested_repository_is_replaced_by_its_files(stage: Stage) -> None:

@@ -22,7 +22,7 @@ from runner.run.watchdog import LEAVE_SECONDS, Watchdog
 from runner.sandbox.fake import FakeBox
 from tests.unit.run.fake_host import FakeHost, collect_here, git
 
-ENDED: dict[str, Any] = {"ended": True, "killed_for_memory": 0}
+ENDED: dict[str, Any] = {"ended": 0, "killed_for_memory": 0}
 Play = Callable[[FakeBox, socket.socket], None]
 
 
@@ -123,12 +123,34 @@ def test_nothing_is_handed_over_as_nothing(fake: FakeHost, collectors: list[str]
 
 
 def test_an_agent_that_fails_hands_over_too(fake: FakeHost, collectors: list[str]) -> None:
-    fake.engine.hand_over = honest
+    def failed(box: FakeBox, control: socket.socket) -> None:
+        line(control, ended=3, killed_for_memory=0)
+        send(control, collected(box, asked(control)))
+
+    fake.engine.hand_over = failed
 
     result = run_task(fake.task(lambda box: works(box) + 3), fake.host())
 
     assert (result.outcome, result.agent_exit_code, collectors) == (Outcome.AGENT_FAILED, 3, [])
     assert result.uncommitted_collected
+
+
+def test_what_becomes_of_a_sandbox_after_the_agents_end_is_not_the_agents_doing(
+    fake: FakeHost, collectors: list[str]
+) -> None:
+    def is_killed(box: FakeBox, control: socket.socket) -> None:
+        line(control, **ENDED)
+        asked(control)
+        box.memory_killed = True
+        box.signal("SIGKILL")
+        box.stand_or_end()
+
+    fake.engine.hand_over = is_killed
+
+    result = run_task(fake.task(works), fake.host())
+
+    assert (result.outcome, result.agent_exit_code, len(collectors)) == (Outcome.COMPLETED, 0, 1)
+    assert not result.limits["memory"].hit
 
 
 def test_artifacts_are_for_a_collector(fake: FakeHost, collectors: list[str]) -> None:
@@ -168,6 +190,15 @@ def had_somebody_killed(box: FakeBox, control: socket.socket) -> None:
 def does_not_know_of_kills(box: FakeBox, control: socket.socket) -> None:
     line(control, **{**ENDED, "killed_for_memory": None})
     assert asked(control) == {}
+
+
+def tells_no_code(box: FakeBox, control: socket.socket) -> None:
+    line(control, ended=300, killed_for_memory=0)
+    assert asked(control) == {}
+
+
+def nests_without_end(box: FakeBox, control: socket.socket) -> None:
+    control.sendall(b"[" * 4000 + b"\n")
 
 
 def gives_up(box: FakeBox, control: socket.socket) -> None:
@@ -241,6 +272,8 @@ def names_another_commit(box: FakeBox, control: socket.socket) -> None:
         never_ends_its_line,
         had_somebody_killed,
         does_not_know_of_kills,
+        tells_no_code,
+        nests_without_end,
         gives_up,
         promises_more,
         promises_the_world,
