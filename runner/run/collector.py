@@ -97,9 +97,20 @@ def open_collector(place: CollectorPlace, beside: Beside | None = None) -> Itera
                 beside.go.wait()
             output = box.attach()
             box.start()
-            if await_report(place.spec, box, handshake, place.clock) != READY:
+            if _report(place, box, handshake) != READY:
                 raise EngineError("The collector did not report that it is ready.")
             yield Collector(box=box, output=output, handshake=handshake, removal=removal)
+
+
+def _report(place: CollectorPlace, box: Box, handshake: Handshake) -> bytes:
+    """What it reports. Raises `ContainerGoneError` where somebody ended it first: another one is as good."""
+    try:
+        return await_report(place.spec, box, handshake, place.clock)
+    except EngineError as error:
+        ended = box.wait(0.01)
+        if ended is not None and ended.signalled:
+            raise ContainerGoneError("The collector was ended from outside before it was ready.") from error
+        raise
 
 
 @contextmanager

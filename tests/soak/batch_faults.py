@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from docker import APIClient
 from docker.errors import DockerException
@@ -51,6 +52,8 @@ class Siege:
     seed: int
     told: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
+    hit: set[tuple[str, int]] = field(default_factory=set)
+    """Roles and tasks of containers that were killed."""
 
     def __post_init__(self) -> None:
         self.dice = Random(self.seed)  # noqa: S311 - a siege is repeated by its seed
@@ -180,9 +183,10 @@ class Siege:
         client = APIClient(base_url=self.engine.address, version="auto", timeout=30)
         try:
             while time.monotonic() < end and self._ended() is None:
-                found = client.containers(filters={"label": f"paddock.role={role}"})
+                found = self._not_yet_hit(role, client.containers(filters={"label": f"paddock.role={role}"}))
                 if found:
                     chosen = self.dice.choice(found)
+                    self.hit.add((role, self._task_of(chosen)))
                     client.kill(chosen["Id"])
                     return f"kill {chosen['Names'][0]}"
                 time.sleep(0.02)
@@ -191,6 +195,15 @@ class Siege:
         finally:
             client.close()
         return f"no {role} to kill"
+
+    def _not_yet_hit(self, role: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Containers of tasks that no kill has met: one that fails with the engine four times is given up, rightly."""
+        return [each for each in found if (role, self._task_of(each)) not in self.hit]
+
+    def _task_of(self, container: dict[str, Any]) -> int:
+        """The task of a container's run; -1 for none that is known yet."""
+        run = container["Labels"].get("paddock.run")
+        return next((row.task for row in self.attempts() if row.run == run), -1)
 
 
 def faults(dice: Random, tasks: int) -> Iterator[tuple[int, str]]:

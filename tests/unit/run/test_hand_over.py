@@ -153,6 +153,24 @@ def test_what_becomes_of_a_sandbox_after_the_agents_end_is_not_the_agents_doing(
     assert not result.limits["memory"].hit
 
 
+def test_a_collector_that_is_killed_before_it_is_ready_is_followed_by_another(
+    fake: FakeHost, collectors: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.engine.hand_over = says_nothing
+    start = FakeBox.start
+
+    def killed_at_once(box: FakeBox) -> None:
+        start(box)
+        if box.spec.role is Role.COLLECTOR and len(collectors) == 1:
+            box.signal("SIGKILL")
+
+    monkeypatch.setattr(FakeBox, "start", killed_at_once)
+
+    result = run_task(fake.task(works), fake.host())
+
+    assert (result.outcome, len(collectors), result.leaks) == (Outcome.COMPLETED, 2, ())
+
+
 def test_artifacts_are_for_a_collector(fake: FakeHost, collectors: list[str]) -> None:
     fake.engine.hand_over = honest
 
