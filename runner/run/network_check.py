@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 from runner.errors import PaddockError
 from runner.model.policy import Network, Policy
-from runner.model.request import Command, ImageSettings, Request
+from runner.model.request import Command, Request
 from runner.model.spec import SandboxSpec
 from runner.plan import plan_sandbox
 from runner.report.health import Finding, Level
 from runner.run.host import Host, agent_identity
 from runner.run.network import open_network
 from runner.run.places import places_of, ready_programs
+from runner.run.repo_image import settings_of
 from runner.run.route import decide_route
 from runner.run.start import await_report, open_box
 from runner.sandbox.control import listen
@@ -111,7 +112,7 @@ def request_of(paths: RunPaths, host: Host) -> Request:
         run=paths.id,
         policy=Policy(network=Network(mode="allow")),
         command=Command(argv=("true",)),
-        image=ImageSettings(ref=image.ref, environment=tuple(image.environment), volumes=image.volumes),
+        image=settings_of(image),
         identity=agent_identity(host.user, host.user),
         places=places_of(host.settings, paths),
     )
