@@ -1,4 +1,4 @@
-"""`python -m benchmarks.asking PORT ARGS...`: the command `paddock ARGS`, its agent's model played on loopback.
+"""`python benchmarks/asking.py PORT ARGS...`: the command `paddock ARGS`, its agent's model played on loopback.
 
 All is the real command's but its internet: every model's API is at one made-up address, and dialled is 127.0.0.1:PORT.
 """
@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from runner.cli import app
-from runner.settings import leave_plugins_out
 
 if TYPE_CHECKING:
     from runner.egress.outside import Outside
@@ -54,7 +53,17 @@ def play_the_models(port: int) -> None:
     running.host_of = lambda *given: replace(real(*given), outside=outside)
 
 
+def play_once_begun(port: int) -> None:
+    """Do so when the command begins: what it has ready by then, for its modules to load quickly, is the real one's."""
+    real = app.exit_code_of_command
+
+    def exit_code_of_command() -> int:
+        play_the_models(port)
+        return real()
+
+    app.exit_code_of_command = exit_code_of_command
+
+
 if __name__ == "__main__":
-    leave_plugins_out()
-    play_the_models(int(sys.argv.pop(1)))
+    play_once_begun(int(sys.argv.pop(1)))
     app.main()

@@ -60,7 +60,7 @@ def measure_agent(name: str, image: str, place: Place, model: ModelServer, round
 def paddock_run(agent: str, place: Place, model: ModelServer) -> list[str]:
     """The real command, but for where its gateway dials."""
     words = ["run", str(place.repository), "--agent", agent, PROMPT]
-    return [sys.executable, "-m", "benchmarks.asking", str(model.port), *words]
+    return [sys.executable, str(ROOT / "benchmarks" / "asking.py"), str(model.port), *words]
 
 
 def until_asked(argv: Sequence[str], place: Place, heard: Callable[[], list[float]]) -> float:

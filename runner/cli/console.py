@@ -12,7 +12,6 @@ from runner.errors import PaddockError
 from runner.escape import escape_text
 from runner.model.events import Event, Notice, Phase, PhaseEnded, PhaseStarted, Stopping
 from runner.model.result import RunResult
-from runner.report.summary import answer_lines, headline, summary_lines
 
 if TYPE_CHECKING:  # a view of an agent's activity, which other runs need not wait for
     from runner.cli.live import LiveView
@@ -99,6 +98,8 @@ class Console:
         """How it ended, on stderr; before that, on stdout, the answer of an agent whose work was shown."""
         if self._live is not None and result.answer.strip() and not self._stdout_is_taken:
             self._answer(result)
+        from runner.report.summary import headline, summary_lines  # at the end alone
+
         word = styled(result.outcome.value, color=outcome_color(result.outcome.value), bold=True)
         lines = [f"{word}  {headline(result)}", *summary_lines(result)]
         typer.echo("\n" + "\n".join(lines), err=True, color=color_for(sys.stderr.isatty()))
@@ -111,6 +112,8 @@ class Console:
             return
         if sys.stderr.isatty() and self._live is not None and self._live.last_words == result.answer.strip():
             return
+        from runner.report.summary import answer_lines
+
         answer()
         for line in answer_lines(result.answer, more=f"paddock logs {result.id} --transcript", most=MOST_ANSWER):
             answer(line)

@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.egress.addresses import PrivateEntries
 from runner.egress.audit import AUDIT_LIMIT
 from runner.egress.budget import Budget
-from runner.egress.inject import Injected
+from runner.egress.credential import Injected
 from runner.egress.outside import Outside
 from runner.egress.rules import Rules
 from runner.model.usage import Used

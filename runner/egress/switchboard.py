@@ -12,8 +12,9 @@ from runner.egress.audit import Audit, Entry
 from runner.egress.budget import UsageCounter
 from runner.egress.carriage import Carriage, UploadMeter
 from runner.egress.client_hello import HelloError, More, server_name
+from runner.egress.credential import Injected
 from runner.egress.http_guard import HttpGuard
-from runner.egress.inject import Injected, InjectingGuard
+from runner.egress.inject import InjectingGuard
 from runner.egress.order import GatewayOrder
 from runner.egress.reach import Reach, Refused
 from runner.egress.rules import Reason, canonical_name

@@ -9,13 +9,10 @@ from runner.errors import StoreError
 from runner.model.policy import Policy
 from runner.model.settings import Settings
 from runner.model.task import Task
-from runner.report.policy_toml import policy_toml
 from runner.run.host import Host
 from runner.sandbox.engine import Engine
 from runner.sandbox.late_engine import LateEngine
 from runner.settings import ceiling_files, home, trust_file, variable
-from runner.store.files import write_whole
-from runner.store.given_policies import given_policies
 
 
 def this_host(settings: Settings, *, progress: Callable[[str], None] = lambda _: None, **callbacks: Any) -> Host:
@@ -41,6 +38,10 @@ def this_host(settings: Settings, *, progress: Callable[[str], None] = lambda _:
 
 def under(policy: Policy, task: Task, settings: Settings) -> Task:
     """The task with that policy, kept in a file, so that whoever goes on with the run finds it. Raises `StoreError`."""
+    from runner.report.policy_toml import policy_toml  # for those alone that bring one
+    from runner.store.files import write_whole
+    from runner.store.given_policies import given_policies
+
     file = given_policies(settings.state_dir) / f"{policy.digest().removeprefix('sha256:')}.toml"
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 from runner.errors import PaddockError
 from runner.model.result import CheckResult, LimitUse
 from runner.model.spec import SandboxSpec
+from runner.plan import COLLECTOR_OPTION
 from runner.repo.workspace import Workspace
-from runner.run.collected import Collected
 from runner.run.collector import CollectorPlace
 from runner.run.host import Host
 from runner.run.journal import Journal
 from runner.run.patience import Patience
 from runner.run.prepare import Prepared
-from runner.run.supervise import Supervised
 from runner.store.runs import RunPaths
 
 if TYPE_CHECKING:
     from runner.model.usage import Used
+    from runner.run.collected import Collected
     from runner.run.follow import Follower
     from runner.run.spending import Spending
+    from runner.run.supervise import Supervised
 
 
 @dataclass(kw_only=True)
@@ -77,3 +78,8 @@ def secrets_of_run(attempt: Attempt) -> tuple[str, ...]:
     route = attempt.prepared.route
     injected = (form for each in route.injections for form in each.hidden) if route else ()
     return (*attempt.prepared.secrets.values(), *injected)
+
+
+def hands_over(attempt: Attempt) -> bool:
+    """Whether the run's sandbox collects its own work."""
+    return COLLECTOR_OPTION in attempt.spec.entrypoint

@@ -178,11 +178,12 @@ def collector_beside(place: CollectorPlace, *, on_demand: bool) -> Iterator[Besi
 
         def load() -> None:
             beside.go.wait()
-            import_module("runner.run.collect")
+            for module in ("runner.run.collect", "runner.run.finish"):
+                import_module(module)
 
         if not on_demand:
             begin()
-        # What the work is collected with is loaded while the engine starts a container and we would only wait.
+        # What the work is collected with, and what comes after, is loaded while we would only wait for a container.
         threads.submit(load)
         try:
             yield beside

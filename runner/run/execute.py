@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from threading import Timer
 
-from runner.errors import ContainerGoneError, EngineError, EngineUnavailableError, PaddockError
+from runner.errors import ContainerGoneError, EngineUnavailableError
 from runner.model.events import Notice, Phase
 from runner.model.policy_file import files_json
 from runner.model.result import RunResult
@@ -14,20 +14,14 @@ from runner.model.task import Task
 from runner.plan import collector_spec, plan_sandbox
 from runner.repo.urls import is_url, parse_url
 from runner.repo.workspace import Workspace
-from runner.run.agent_log import AgentLog
-from runner.run.attempt import Attempt, place_of_collector
+from runner.run.attempt import Attempt, hands_over, place_of_collector
 from runner.run.collector import LATER, Beside, collector_beside, open_collector
-from runner.run.finish import finish_run
-from runner.run.hand_over import handing_over, hands_over
 from runner.run.host import Host
 from runner.run.journal import Journal, remembered
 from runner.run.launch import launching
 from runner.run.prepare import Prepared, prepare, request_of
-from runner.run.recovery_record import note_beginning, note_ending
 from runner.run.start import close_quietly
-from runner.run.supervise import Supervised, supervise
 from runner.run.surroundings import open_workspace
-from runner.run.watching import following, open_log, watched
 from runner.store.files import write_whole
 from runner.store.half_made import being_made
 from runner.store.ledger import Ledger, RunRow
@@ -123,6 +117,8 @@ def carry_out(attempt: Attempt) -> RunResult:
                 if attempt.began:
                     collect(attempt, workspace, beside)
         check(attempt)
+    from runner.run.finish import finish_run  # loaded by now: see collector_beside
+
     return finish_run(attempt)
 
 
@@ -167,29 +163,15 @@ def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
             beside.go.set()
         with journal.phase(Phase.SANDBOX):
             launch = removal.enter_context(launching(attempt))
+            from runner.run import at_work  # while the engine starts the sandbox
+
+            at_work.get_ready(attempt)
             started = launch.result()
             if prepared.reader is None:
                 beside.ready()
             else:
                 beside.made()
                 Timer(LATER, beside.go.set).start()
-        with journal.phase(Phase.AGENT), following(attempt) as follow, open_log(attempt, follow) as log:
-            note_beginning(attempt)
-            attempt.began = True
-            started.go()
-            with handing_over(attempt, started.handshake) as work:
-                watch = watched(attempt, started.box, log, launch.gateway, work)
-                attempt.supervised = supervise(watch, started.output)
-        tell_of_the_end(attempt, attempt.supervised, log)
+        at_work.see_through(attempt, started, launch.gateway)
         with journal.phase(Phase.STOP):
             removal.close()
-
-
-def tell_of_the_end(attempt: Attempt, supervised: Supervised, log: AgentLog) -> None:
-    """Write down how the agent ended, while the engine knows it, and what of ours failed."""
-    with suppress(PaddockError):  # it is tried again when its work is collected
-        note_ending(attempt)
-    if supervised.failure:
-        attempt.errors.append(EngineError(supervised.failure))
-    if log.failure:
-        attempt.journal.notice(log.failure)

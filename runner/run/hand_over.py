@@ -13,9 +13,8 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Any
 
-from runner.plan import COLLECTOR_OPTION
 from runner.repo.workspace import Workspace
-from runner.run.attempt import Attempt
+from runner.run.attempt import Attempt, hands_over
 from runner.sandbox.control import Handshake
 from runner.store.files import make_folder
 from runner.store.tree import remove_tree
@@ -27,11 +26,6 @@ DRAIN_SECONDS = 10.0
 """For what a sandbox that has ended had sent before."""
 MAX_LINE = 4096
 MAX_INDEX = 64 * 1024 * 1024
-
-
-def hands_over(attempt: Attempt) -> bool:
-    """Whether the run's sandbox collects its own work."""
-    return COLLECTOR_OPTION in attempt.spec.entrypoint
 
 
 class HandOver:

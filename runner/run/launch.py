@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from runner.run.attempt import Attempt
 from runner.run.start import Started, start_sandbox
-from runner.run.watching import network_of
 
 if TYPE_CHECKING:
     import socket
@@ -44,6 +43,8 @@ def launching(attempt: Attempt) -> Iterator[Launch]:
         started = threads.submit(_start, attempt, sandbox)
         sandbox.callback(started.exception)  # waits for its end: of what is still being made, too
         try:
+            from runner.run.watching import network_of
+
             gateway = network.enter_context(network_of(attempt, listener))
         except BaseException:
             if listener is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.egress.addresses import PrivateEntries, compile_private
-from runner.egress.inject import Injected, injected
+from runner.egress.credential import Injected, injected
 from runner.egress.rules import Reason, Rule, Rules, compile_rules
 from runner.errors import PolicyError, UsageError
 from runner.model.destinations import HTTP_PORT, TLS_PORT

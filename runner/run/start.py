@@ -11,8 +11,6 @@ from runner.errors import EngineError, UnenforceableError
 from runner.model.spec import SandboxSpec
 from runner.sandbox.control import Handshake, listen
 from runner.sandbox.engine import Box, Engine, Exit, Output
-from runner.sandbox.proof import parse_proof, shortfalls
-from runner.sandbox.same_places import HINT, elsewhere
 
 REPORT_SECONDS = 60.0
 POLL_SECONDS = 0.2
@@ -79,6 +77,9 @@ def close_quietly(box: Box) -> None:
 
 
 def _prove(spec: SandboxSpec, box: Box, handshake: Handshake, clock: Clock) -> None:
+    from runner.sandbox.proof import parse_proof, shortfalls  # while the sandbox proves itself
+    from runner.sandbox.same_places import HINT, elsewhere
+
     proof = parse_proof(await_report(spec, box, handshake, clock))
     if spec.runtime == "runsc":
         from runner.sandbox.gvisor import completed  # few engines have it

@@ -13,11 +13,12 @@ from runner.errors import EngineError, PaddockError
 from runner.model.events import Phase
 from runner.model.result import RunResult
 from runner.run.agent_log import AgentLog
+from runner.run.at_work import tell_of_the_end
 from runner.run.attempt import Attempt, place_of_collector
 from runner.run.cancellation import Cancellation
 from runner.run.collect import collect_attempt
 from runner.run.collector import open_collector
-from runner.run.execute import check, tell_of_the_end
+from runner.run.execute import check
 from runner.run.finish import finish_run
 from runner.run.host import Host
 from runner.run.journal import remembered

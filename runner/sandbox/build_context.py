@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -58,6 +57,8 @@ def archive_of(files: Sequence[tuple[str, int, bytes]], *folders: str) -> bytes:
 
     Equal files give equal bytes, so that the engine's cache holds.
     """
+    import tarfile  # to look for an image takes none
+
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name in folders:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.errors import ImageError
 from runner.escape import escape_text
@@ -17,12 +18,13 @@ from runner.sandbox.debian_base import DebianBase, Progress, is_present, pull
 from runner.sandbox.docker_api import EngineApi
 from runner.sandbox.docker_http import ImageNotFoundError
 from runner.sandbox.docker_sdk import sdk
-from runner.sandbox.image_build import Recipe, build
 from runner.sandbox.image_errors import image_door
 from runner.sandbox.image_names import BASE, DOWNLOADERS, ImageParts, Step
 from runner.sandbox.locks import sole
-from runner.sandbox.outdated import Freshness, freshness
 from runner.shipped import shipped
+
+if TYPE_CHECKING:
+    from runner.sandbox.outdated import Freshness
 
 IMAGE_LABEL = "paddock.image"
 BASE_LABEL = "paddock.base"
@@ -163,6 +165,8 @@ class ImageStore:
 
     def freshness(self) -> tuple[Freshness, ...]:
         """The pinned packages beside the newest ones, as the registries tell them. Raises `ImageError`."""
+        from runner.sandbox.outdated import freshness
+
         return freshness(self._client, self.resolve(DOWNLOADERS["npm"]), self._parts.pins)
 
     def list(self) -> tuple[ImageSummary, ...]:
@@ -219,6 +223,8 @@ class ImageStore:
         below: ImageRef,
         tools: Mapping[str, str] | None = None,
     ) -> None:
+        from runner.sandbox.image_build import Recipe, build  # most runs find their image
+
         labels = {IMAGE_LABEL: name, BASE_LABEL: below.name, BASE_ID_LABEL: below.id}
         build(self._client, self._progress, Recipe(tag, files, {"BASE": below.name, **(tools or {})}, labels))
 

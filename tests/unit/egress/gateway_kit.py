@@ -17,9 +17,9 @@ from typing import Any
 
 from runner.egress.addresses import Address, compile_private
 from runner.egress.budget import Budget
+from runner.egress.credential import Injected
 from runner.egress.dial import Dial, dial_tcp
 from runner.egress.gateway import GATEWAY_SOCKET, Gateway, GatewayLimits, GatewayOrder, open_gateway
-from runner.egress.inject import Injected
 from runner.egress.outside import Outside
 from runner.egress.resolver import FixedResolver, Resolver
 from runner.egress.rules import compile_rules

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.egress.credential import injected
 from runner.egress.http_head import HeadError
-from runner.egress.inject import CREDENTIALS, InjectingGuard, injected
+from runner.egress.inject import CREDENTIALS, InjectingGuard
 
 KEY = "sk-0123456789"
 

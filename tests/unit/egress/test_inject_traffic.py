@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from runner.egress.inject import Injected, injected
+from runner.egress.credential import Injected, injected
 from tests.unit.egress.gateway_kit import PUBLIC, Sandbox, read_all, sandbox, server, wait_for
 
 KEY = "sk-test/0123456789+abcdef"

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from runner.egress.budget import Budget
-from runner.egress.inject import injected
+from runner.egress.credential import injected
 from runner.model.usage import Spent
 from tests.unit.egress.gateway_kit import Sandbox, echo, read_all, sandbox, server, wait_for
 from tests.unit.egress.test_inject_traffic import GET, KEY, NAMES, api, authority, exchange, inside, trust

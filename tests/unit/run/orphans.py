@@ -10,7 +10,7 @@ import pytest
 
 from runner.model.result import RunResult
 from runner.model.task import Task
-from runner.run import collector, execute, start
+from runner.run import at_work, collector, start
 from runner.run.execute import run_task
 from runner.run.host import Host
 from runner.run.take_up import end_orphan, take_up
@@ -37,7 +37,7 @@ class Orphanage:
 
     def orphan(self, program: Callable[[FakeBox], int], said: bytes = b"ready", **details: object) -> RunPaths:
         """A run whose Paddock dies as soon as the agent has printed `said`; what it had started stays."""
-        real = execute.supervise  # type: ignore[attr-defined]
+        real = at_work.supervise  # type: ignore[attr-defined]
 
         def dies(watched: object, output: object) -> None:
             heard = b""
@@ -50,12 +50,12 @@ class Orphanage:
         task = details.pop("task", None) or self.fake.task(program, **details)
         assert isinstance(task, Task)
         with self.monkeypatch.context() as patch:
-            patch.setattr(execute, "supervise", dies)
+            patch.setattr(at_work, "supervise", dies)
             for module in (start, collector):
                 patch.setattr(module, "close_quietly", lambda _: None)
             with pytest.raises(PowerCutError):
                 run_task(task, self.fake.host())
-        assert execute.supervise is real  # type: ignore[attr-defined]
+        assert at_work.supervise is real  # type: ignore[attr-defined]
         return self.abandoned()
 
     def abandoned(self) -> RunPaths:

@@ -67,7 +67,7 @@ class Stage:
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage(tmp_path)
     monkeypatch.setattr(launch, "start_sandbox", stage.start_sandbox)
-    monkeypatch.setattr(launch, "network_of", stage.network_of)
+    monkeypatch.setattr("runner.run.watching.network_of", stage.network_of)
     return stage
 
 

@@ -16,7 +16,7 @@ from runner.errors import EngineError
 from runner.model.events import Stopping
 from runner.model.result import Outcome
 from runner.model.usage import Spent, Used
-from runner.run import collect, execute
+from runner.run import at_work, collect
 from runner.run import take_up as take_up_module
 from runner.run.execute import run_task
 from runner.run.recovery_record import Ending
@@ -274,7 +274,7 @@ def test_an_agent_that_was_never_told_to_go_has_not_worked(fake: FakeHost, orpha
     def dies(_: object) -> None:
         raise PowerCutError
 
-    orphanage.monkeypatch.setattr(execute, "note_beginning", dies)
+    orphanage.monkeypatch.setattr(at_work, "note_beginning", dies)
     orphanage.monkeypatch.setattr("runner.run.start.close_quietly", lambda _: None)
     with pytest.raises(PowerCutError):
         run_task(fake.task(lines()), fake.host())
