@@ -24,9 +24,9 @@ from runner.model.spec import (
 
 WORKSPACE = "/workspace"
 HOME = "/home/agent"
-SHIM = "/paddock/shim.py"
-SHIM_NETWORK = "/paddock/shim_network.py"
-SHIM_COLLECT = "/paddock/shim_collect.py"
+INSIDE = "/paddock/inside"
+"""The shim, all of it."""
+SHIM = f"{INSIDE}/first.py"
 CONTROL = "/paddock/control"
 COLLECTOR = "/paddock/collector"
 COLLECTOR_IN = "/paddock/in"
@@ -239,20 +239,13 @@ def _meet(one: str, other: str) -> bool:
 
 def _mounts(request: Request) -> tuple[Mount, ...]:
     places = request.places
-    network = (
-        Mount(source=places.shim_network, target=SHIM_NETWORK),
-        # ssh reads this one beside the image's own /etc/ssh/ssh_known_hosts.
-        Mount(source=f"{places.etc}/ssh_known_hosts", target="/etc/ssh/ssh_known_hosts2"),
-    )
-    collecting = (
-        Mount(source=places.shim_collect, target=SHIM_COLLECT),
-        Mount(source=places.collector, target=COLLECTOR),
-    )
+    # ssh reads this one beside the image's own /etc/ssh/ssh_known_hosts.
+    known_hosts = Mount(source=f"{places.etc}/ssh_known_hosts", target="/etc/ssh/ssh_known_hosts2")
     return (
         Mount(source=places.workspace, target=WORKSPACE, mode="rw"),
-        Mount(source=places.shim, target=SHIM),
-        *(collecting if hands_over(request) else ()),
-        *(network if _gateway(request.policy) else ()),
+        Mount(source=places.inside, target=INSIDE),
+        *((Mount(source=places.collector, target=COLLECTOR),) if hands_over(request) else ()),
+        *((known_hosts,) if _gateway(request.policy) else ()),
         Mount(source=places.control, target=CONTROL),
         *((Mount(source=places.task, target=TASK),) if request.command.files else ()),
         *((Mount(source=places.agent, target=AGENT, mode="rw"),) if request.command.keeps else ()),

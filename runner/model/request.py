@@ -17,9 +17,8 @@ class Places(Record):
     etc: str
     collector_in: str
     collector_out: str
-    shim: str
-    shim_network: str
-    shim_collect: str
+    inside: str
+    """The folder of the shim."""
     collector: str
     task: str
     """What the agent is given to read: its prompt, what it may do, its settings."""

@@ -11,7 +11,7 @@ from runner.model.settings import Settings
 from runner.model.spec import Mount
 from runner.repo.source import Source
 from runner.run.host import Host
-from runner.run.programs import are_lent, lend, lent_place
+from runner.run.programs import are_lent, compile_ahead, lend, lent_place
 from runner.store.mount_sources import check_mount_source
 from runner.store.policy_files import LoadedPolicy
 from runner.store.runs import RunPaths
@@ -54,7 +54,7 @@ def engine_socket(address: str) -> Path | None:
 
 def places_of(settings: Settings, paths: RunPaths) -> Places:
     """The run's paths as its containers' mounts need them."""
-    shim, collector = programs(settings)
+    inside, collector = programs(settings)
     return Places(
         state=str(settings.state_dir),
         workspace=str(paths.workspace),
@@ -62,9 +62,7 @@ def places_of(settings: Settings, paths: RunPaths) -> Places:
         etc=str(paths.etc),
         collector_in=str(paths.collector_in),
         collector_out=str(paths.collector_out),
-        shim=str(shim),
-        shim_network=str(shim.with_name("shim_network.py")),
-        shim_collect=str(shim.with_name("shim_collect.py")),
+        inside=str(inside),
         collector=str(collector),
         task=str(paths.given),
         agent=str(paths.agent),
@@ -72,28 +70,25 @@ def places_of(settings: Settings, paths: RunPaths) -> Places:
 
 
 def programs(settings: Settings) -> tuple[Path, Path]:
-    """The shim, its other parts beside it, and the collector: where the engine can mount them from."""
-    shim, collector = shim_file(), collector_folder()
+    """The folders of the shim and of the collector: where the engine can mount them from."""
+    own = inside_folder(), collector_folder()
     if not are_lent(settings):
-        return shim, collector
-    lent = lent_place(_programs(), settings)
-    return lent / shim.name, lent / collector.name
+        return own
+    lent = lent_place(own, settings)
+    return lent / own[0].name, lent / own[1].name
 
 
 def ready_programs(settings: Settings) -> None:
-    """See to it that they are there. Raises `StoreError`."""
+    """See to it that they are there, and compiled where that can be. Raises `StoreError`."""
     if are_lent(settings):
-        lend(_programs(), settings)
+        lend((inside_folder(), collector_folder()), settings)
+    for folder in programs(settings):
+        compile_ahead(folder)
 
 
-def _programs() -> tuple[Path, ...]:
-    shim = shim_file()
-    return shim, shim.with_name("shim_network.py"), shim.with_name("shim_collect.py"), collector_folder()
-
-
-def shim_file() -> Path:
-    """The program that is mounted into every sandbox as its first process."""
-    return Path(sandbox.__file__).with_name("shim.py").resolve()
+def inside_folder() -> Path:
+    """The programs of a sandbox's first process."""
+    return Path(sandbox.__file__).with_name("inside").resolve()
 
 
 def collector_folder() -> Path:

@@ -1,11 +1,13 @@
-"""Copies of the programs that containers mount, for an engine that does not see where Paddock is installed."""
+"""The programs that containers mount: compiled ahead; copied, for an engine that does not see where Paddock is."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 import shutil
-from collections.abc import Iterator
+import struct
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 from runner.errors import StoreError
@@ -24,12 +26,12 @@ def are_lent(settings: Settings) -> bool:
 
 
 def lent_place(programs: tuple[Path, ...], settings: Settings) -> Path:
-    """The folder of the state directory where copies of `programs`, files and folders, are lent from.
+    """The folder of the state directory where copies of `programs`, which are folders, are lent from.
 
     Its name is their digest, so that it is never changed once it is there.
     """
     digest = hashlib.sha256()
-    for file in sorted(each for top in programs for each in sources(top)):
+    for file in sorted(each for folder in programs for each in folder.glob("*.py")):
         content = file.read_bytes()
         digest.update(f"{file.name}\0{len(content)}\0".encode() + content)
     return settings.state_dir / FOLDER / digest.hexdigest()[:16]
@@ -44,8 +46,8 @@ def lend(programs: tuple[Path, ...], settings: Settings) -> None:
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         make_folder(partial, 0o755)
-        for top in programs:
-            copy(top, partial / top.name)
+        for folder in programs:
+            copy(folder, partial / folder.name)
         partial.rename(place)
     except OSError as error:
         remove_tree(partial)
@@ -53,16 +55,38 @@ def lend(programs: tuple[Path, ...], settings: Settings) -> None:
             raise StoreError(f"{place} cannot be made: {error.strerror}.") from error
 
 
-def sources(top: Path) -> Iterator[Path]:
-    """A file, or the modules of a folder."""
-    yield from top.glob("*.py") if top.is_dir() else (top,)
-
-
-def copy(top: Path, target: Path) -> None:
-    """Readable by everybody, whatever the umask is."""
-    if top.is_dir():
-        make_folder(target, 0o755)
-    for file in sources(top):
-        place = target / file.name if top.is_dir() else target
+def copy(folder: Path, target: Path) -> None:
+    """Its modules, readable by everybody, whatever the umask is."""
+    make_folder(target, 0o755)
+    for file in folder.glob("*.py"):
+        place = target / file.name
         shutil.copyfile(file, place)
         place.chmod(0o644)
+
+
+def compile_ahead(folder: Path) -> None:
+    """Put the compiled form of its modules beside them, where it is missing and we may.
+
+    An image whose Python is of the same version as ours starts its first process 9 ms sooner by it. Any other one
+    compiles them itself.
+    """
+    if sys.dont_write_bytecode:
+        return
+    for file in folder.glob("*.py"):
+        compiled = folder / "__pycache__" / f"{file.stem}.{sys.implementation.cache_tag}.pyc"
+        if not _is_fresh(compiled, file):
+            import py_compile  # the first time
+
+            with suppress(OSError, py_compile.PyCompileError):
+                py_compile.compile(str(file), str(compiled), doraise=True)
+
+
+def _is_fresh(compiled: Path, source: Path) -> bool:
+    """By what Python itself goes: time and size of the source, in the second half of the header (PEP 552)."""
+    try:
+        with compiled.open("rb") as file:
+            header = file.read(16)
+    except OSError:
+        return False
+    stat = source.stat()
+    return header[4:] == struct.pack("<LLL", 0, int(stat.st_mtime) & 0xFFFFFFFF, stat.st_size & 0xFFFFFFFF)

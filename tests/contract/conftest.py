@@ -31,7 +31,7 @@ MIB = 2**20
 UID = os.geteuid() or 1000
 RUNTIME = os.environ.get("PADDOCK_CONTRACT_RUNTIME", "runc")
 """The runtime that the suite is run with: another one has to keep the same contract."""
-SHIM = Path(runner.sandbox.__file__).with_name("shim.py")
+INSIDE = Path(runner.sandbox.__file__).with_name("inside")
 
 
 class Bench:
@@ -57,10 +57,10 @@ class Bench:
         ]
         if proved:
             mounts += [
-                Mount(source=str(SHIM), target="/paddock/shim.py"),
+                Mount(source=str(INSIDE), target="/paddock/inside"),
                 Mount(source=f"{self.folder}/control", target="/paddock/control"),
             ]
-        shim = ("python3", "-I", "-S", "-B", "/paddock/shim.py", "/paddock/control/launch.sock", "--")
+        shim = ("python3", "-I", "-S", "-B", "/paddock/inside/first.py", "/paddock/control/launch.sock", "--")
         plain = SandboxSpec(
             run=self.run,
             role=Role.SANDBOX,

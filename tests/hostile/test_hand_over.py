@@ -123,7 +123,7 @@ word("trace", lambda: checked(libc.ptrace(16, 1, 0, 0)))
 word("take", lambda: checked(libc.syscall(438, os.pidfd_open(1), 3, 0)))
 word("collector", lambda: open("/paddock/collector/collecting.py", "a"))
 word("cache", lambda: os.mkdir("/paddock/collector/x"))
-word("shim", lambda: open("/paddock/shim_collect.py", "a"))
+word("shim", lambda: open("/paddock/inside/shim_collect.py", "a"))
 word("git", lambda: open("/usr/bin/git", "a"))
 for number in (signal.SIGKILL, signal.SIGSTOP):
     os.kill(1, number)

@@ -125,10 +125,7 @@ def test_the_same_path_on_both_sides_needs_no_map(job: Job) -> None:
 
     assert code == 0, said
     (programs,) = (job.host / "state" / "programs").iterdir()
-    assert {path.name for path in programs.iterdir()} == {
-        *("shim.py", "shim_network.py", "shim_collect.py"),
-        "collector",
-    }
+    assert {path.name for path in programs.iterdir()} == {"inside", "collector"}
 
 
 def test_another_folder_of_the_same_name_is_never_taken_for_the_users(job: Job) -> None:

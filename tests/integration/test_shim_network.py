@@ -83,11 +83,9 @@ class Stage:
     def spec(self, *argv: str) -> SandboxSpec:
         """The spec as a run with mode `allow` makes it."""
         policy = Policy.model_validate({"network": {"mode": "allow", "allow": ["www.example.test"]}})
-        shim = Path(runner.sandbox.__file__).resolve().with_name("shim.py")
+        inside = Path(runner.sandbox.__file__).resolve().with_name("inside")
         request = request_for(policy, run=f"shim-{secrets.token_hex(6)}", argv=argv, folder=self.folder)
-        places = Places.model_validate(
-            {**request.places.model_dump(), "shim": str(shim), "shim_network": str(shim.with_name("shim_network.py"))}
-        )
+        places = Places.model_validate({**request.places.model_dump(), "inside": str(inside)})
         image = ImageSettings(ref=self.engine.image("").ref)
         return sandbox_spec(request.model_copy(update={"image": image, "identity": IDENTITY, "places": places}))
 

@@ -36,12 +36,11 @@ LENT = {"__init__.py"}
 """The package's own page names what the library offers, and loads it when it is asked for."""
 
 COLLECTOR = tuple(file for file in FILES if file.startswith("repo/collector/"))
+SHIM = tuple(file for file in FILES if file.startswith("sandbox/inside/"))
 INSIDE = (
     "agents/demo_script.py",
-    "sandbox/shim.py",
-    "sandbox/shim_network.py",
-    "sandbox/shim_collect.py",
     "sandbox/shim_forward.py",
+    *SHIM,
     *COLLECTOR,
 )
 """Programs that run inside a container, alone: the standard library, nothing of ours, and no doors to keep."""
@@ -87,8 +86,8 @@ BROAD = frozenset({"Exception", "BaseException"})
 MAX_BROAD = 2
 """The top of the CLI and the batch worker."""
 MAX_LINES = 300
-ONE_FILE = {"sandbox/shim.py", "sandbox/shim_network.py"}
-"""The design wants each half of the shim in one file: they are mounted alone into any image."""
+ONE_FILE = {"sandbox/inside/shim.py", "sandbox/inside/shim_network.py"}
+"""The design wants each half of the shim in one file."""
 
 TOP_LEVEL = {
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml", "action.yml"),

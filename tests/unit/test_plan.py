@@ -139,7 +139,7 @@ def handed(**details: Any) -> Request:
 def test_a_sandbox_that_hands_over_its_work_has_what_that_takes() -> None:
     spec = sandbox_spec(handed())
     assert spec.entrypoint[-5:-2] == ("--collector", "/paddock/collector", "--deadline")
-    assert {"/paddock/shim_collect.py", "/paddock/collector"} < {mount.target for mount in spec.mounts}
+    assert "/paddock/collector" in {mount.target for mount in spec.mounts}
     assert all(mount.mode == "ro" for mount in spec.mounts if mount.target != "/workspace")
 
 

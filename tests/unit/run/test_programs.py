@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from runner.errors import UsageError
 from runner.model.settings import Settings
 from runner.run import programs as module
 from runner.run.places import places_of, programs, ready_programs
+from runner.run.programs import compile_ahead
 from runner.settings import load_settings
 from runner.store.runs import run_paths
 
@@ -27,7 +30,7 @@ def settings_with(state: Path, **more: object) -> Settings:
 def test_outside_of_containers_they_are_mounted_from_where_they_are(tmp_path: Path) -> None:
     settings = settings_with(tmp_path)
     ready_programs(settings)
-    assert programs(settings)[0].read_bytes().startswith(b'"""The first program in a sandbox')
+    assert (programs(settings)[0] / "shim.py").read_bytes().startswith(b'"""The first program in a sandbox')
     assert list(tmp_path.iterdir()) == []
 
 
@@ -46,15 +49,70 @@ def test_elsewhere_they_are_copies_which_everybody_can_read(
 
     plain = settings_with(tmp_path / "other")
     monkeypatch.setattr(module, "SIGNS", ())
-    for lent, ours in zip((places.shim, places.collector), programs(plain), strict=True):
+    for lent, ours in zip((places.inside, places.collector), programs(plain), strict=True):
         copy = Path(lent)
         assert copy.is_relative_to(settings.state_dir / "programs")
-        names = [path.name for path in ours.iterdir() if path.suffix == ".py"] if ours.is_dir() else [""]
-        for name in names:
+        for name in [path.name for path in ours.iterdir() if path.suffix == ".py"]:
             assert (copy / name).read_bytes() == (ours / name).read_bytes()
             assert (copy / name).stat().st_mode & 0o777 == 0o644
-    assert Path(places.shim_network).is_file()
     assert len(list((settings.state_dir / "programs").iterdir())) == 1
+
+
+@pytest.fixture
+def compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where nobody has told Python to keep no compiled forms."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+
+def taken_from(folder: Path, module: str) -> str:
+    """Where a sandbox's Python has a module of that folder from, as it says itself."""
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {module}"
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-v", "-c", code], capture_output=True, text=True, check=True
+    )
+    return next(line for line in said.stderr.splitlines() if f"{module}." in line and "code object from" in line)
+
+
+@pytest.mark.usefixtures("compiling")
+def test_what_is_mounted_is_compiled_ahead_and_again_once_it_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "first.py").write_text("x = 1\n")
+    assert "__pycache__" not in taken_from(tmp_path, "first")
+
+    compile_ahead(tmp_path)
+    (compiled,) = (tmp_path / "__pycache__").iterdir()
+    before = compiled.stat()
+    assert f"code object from {str(compiled)!r}" in taken_from(tmp_path, "first")
+
+    compile_ahead(tmp_path)
+    assert compiled.stat().st_ino == before.st_ino, "it is made anew although nothing has changed"
+
+    (tmp_path / "first.py").write_text("x = 12\n")
+    assert "__pycache__" not in taken_from(tmp_path, "first")
+    compile_ahead(tmp_path)
+    assert f"code object from {str(compiled)!r}" in taken_from(tmp_path, "first")
+
+
+@pytest.mark.usefixtures("compiling")
+def test_the_shim_and_the_collector_are_compiled_ahead(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path / "state", path_map={"/a": "/b"})
+    ready_programs(settings)
+    inside, collector = programs(settings)
+    for name in ("shim", "shim_network", "shim_collect"):
+        assert "__pycache__" in taken_from(inside, name)
+    assert "__pycache__" in taken_from(collector, "bundle")
+
+
+@pytest.mark.usefixtures("compiling")
+def test_where_nothing_can_be_compiled_nothing_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "good.py").write_text("x = 1\n")
+    (tmp_path / "bad.py").write_text("x = \n")
+    (tmp_path / "__pycache__").write_text("no folder")
+    compile_ahead(tmp_path)
+
+    (tmp_path / "__pycache__").unlink()
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    compile_ahead(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.py", "good.py"]
 
 
 @pytest.mark.parametrize("path", ["relative", "/a/../b", "//a", "/a/"])

@@ -102,7 +102,7 @@ def test_a_program_beside_the_agent_is_started_through_the_shim(fake: FakeHost) 
     seen.set()
     thread.join(20)
 
-    shim = f"python3 -I -S -B /paddock/shim.py --exec --path {DEFAULT_PATH} -- ls -l\n{DEFAULT_PATH}"
+    shim = f"python3 -I -S -B /paddock/inside/first.py --exec --path {DEFAULT_PATH} -- ls -l\n{DEFAULT_PATH}"
     assert (said.decode(), code, results[0].agent_exit_code) == (shim, 4, 0)
 
 

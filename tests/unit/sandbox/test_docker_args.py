@@ -96,7 +96,6 @@ def test_a_gateway_adds_a_sysctl_and_no_network(asked: Json) -> None:
     assert (plain["Sysctls"], served["Sysctls"]) == ({}, {"net.ipv4.ip_unprivileged_port_start": "0"})
     assert (plain["NetworkMode"], served["NetworkMode"]) == ("none", "none")
     assert [mount["Target"] for mount in served["Mounts"] if mount not in plain["Mounts"]] == [
-        "/paddock/shim_network.py",
         "/etc/ssh/ssh_known_hosts2",
     ]
 

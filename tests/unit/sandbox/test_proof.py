@@ -58,7 +58,7 @@ def test_a_kernel_that_holds_everything_has_no_shortfall() -> None:
         ("rlimits|nofile", [1024, 1048576], "nofile limit"),
         ("mounts|/", ["rw"], "the root file system is writable"),
         ("mounts|/tmp", ["rw", "nosuid"], "/tmp is not mounted nodev"),
-        ("mounts|/paddock/shim.py", ["rw"], "/paddock/shim.py is not mounted ro"),
+        ("mounts|/paddock/inside", ["rw"], "/paddock/inside is not mounted ro"),
         ("mounts|/workspace", [], "/workspace is not mounted rw"),
     ],
 )

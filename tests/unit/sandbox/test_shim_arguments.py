@@ -8,7 +8,7 @@ import pytest
 
 from runner import plan
 from runner.run import take_up
-from runner.sandbox import shim, shim_collect
+from runner.sandbox.inside import shim, shim_collect
 
 
 def test_the_host_knows_the_shims_exit_codes() -> None:

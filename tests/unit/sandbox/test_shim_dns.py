@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.sandbox.shim_network import (
+from runner.sandbox.inside.shim_network import (
     FORMERR,
     MAX_NAMES,
     NOERROR,

@@ -9,7 +9,7 @@ def away():
 
 
 def shim():
-    open(GATEWAY.replace("control/gateway.sock", "shim_network.py"), "w").close()
+    open(GATEWAY.replace("control/gateway.sock", "inside/shim_network.py"), "w").close()
 
 
 print("away:", word(away))

@@ -1,1 +1,1 @@
-mkdir -p /paddock/control
+mkdir -p /paddock/control /paddock/inside

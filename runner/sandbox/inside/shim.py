@@ -1,20 +1,20 @@
 """The first program in a sandbox: shows the host what the kernel really applied, then starts the agent.
 
-One file, standard library only, mounted read-only into every image. Before anything of the agent
+Standard library only, mounted read-only into every image, and started by `first.py`. Before anything of the agent
 runs, it reads its own limits, capabilities and network from the kernel and sends them to the host
 over a Unix socket; the host answers `go` only when all is as the spec says. It then starts the
 agent as its child, passes signals on, and ends with the agent's exit code; at the deadline it ends everything,
 whether or not anybody on the host still looks. Started, as the sandbox's process 1, as
 
-    python3 -I -S shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] [--collector FOLDER] [--deadline SECONDS]
+    python3 -I -S first.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] [--collector FOLDER] [--deadline SECONDS]
         -- COMMAND [ARGS...]
 
 and, for what the host starts beside the agent, under the same filter as the agent, as
 
-    python3 -I -S shim.py --exec [--path PATH] -- COMMAND [ARGS...]
+    python3 -I -S first.py --exec [--path PATH] -- COMMAND [ARGS...]
 
 With a gateway it is the sandbox's whole network too: that half lies beside it, in `shim_network.py`, so that a sandbox
-without a network need not compile it. With a collector it has the work collected when the agent has ended by itself:
+without a network need not load it. With a collector it has the work collected when the agent has ended by itself:
 that is `shim_collect.py`.
 """
 
@@ -57,7 +57,7 @@ FOR_EVER = float("inf")
 MOST_WAIT = 86_400.0
 """One wait of the kernel's; it takes no infinity."""
 USAGE = (
-    "shim.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] [--collector FOLDER] [--deadline SECONDS] -- COMMAND [ARGS...]"
+    "first.py CONTROL_SOCKET [--gateway GATEWAY_SOCKET] [--collector FOLDER] [--deadline SECONDS] -- COMMAND [ARGS...]"
 )
 PR_SET_DUMPABLE = 4
 IO_URING_SETUP = 425
@@ -283,7 +283,7 @@ def beside_the_agent(argv: list[str]) -> int:
     """`--exec`: be a command that the host starts, held to what the agent is held to."""
     separator = argv.index("--")
     if separator not in {1, 3} or argv[1] not in {"--", "--path"} or not argv[separator + 1 :]:
-        raise ValueError("usage: shim.py --exec [--path PATH] -- COMMAND [ARGS...]")
+        raise ValueError("usage: first.py --exec [--path PATH] -- COMMAND [ARGS...]")
     if read("/proc/1/comm") == OVER:
         print("paddock: the agent has ended", file=sys.stderr)  # noqa: T201
         return NOT_CONFIRMED
@@ -399,7 +399,3 @@ def main(argv: list[str]) -> int:
             with contextlib.suppress(Exception):
                 half("shim_collect").hand_over(control, collector, code)
         return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

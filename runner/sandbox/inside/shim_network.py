@@ -1,6 +1,6 @@
 """The network half of the shim: DNS and connections for programs that have never heard of proxies.
 
-One file, standard library only, mounted beside `shim.py` into sandboxes that have a gateway. It answers DNS on
+One file, standard library only, loaded by `shim.py` in sandboxes that have a gateway. It answers DNS on
 127.0.0.1:53, gives each name that the gateway allows a loopback address of its own, listens there on the ports that
 the gateway names, and carries what connects over the gateway's Unix socket. It decides nothing: the gateway decides
 again at every connection, and whoever in the sandbox speaks to that socket directly gains nothing by it. To it goes
