@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
 
 from runner.agents.base import Agent
@@ -12,6 +13,15 @@ from runner.errors import UsageError
 from runner.model.agent_settings import AgentSettings
 
 NONE: Mapping[str, AgentSettings] = MappingProxyType({})
+WITH_MODELS: Mapping[str, str] = {
+    "claude": "ClaudeAgent",
+    "codex": "CodexAgent",
+    "gemini": "GeminiAgent",
+    "opencode": "OpencodeAgent",
+    "aider": "AiderAgent",
+    "mini": "MiniAgent",
+}
+"""The modules beside this one, and their classes, in the order in which they are shown. A run loads its own alone."""
 
 
 def agents(own: Mapping[str, AgentSettings] = NONE) -> dict[str, Agent]:
@@ -19,7 +29,7 @@ def agents(own: Mapping[str, AgentSettings] = NONE) -> dict[str, Agent]:
 
     Raises `UsageError` for settings of an agent that is neither known nor the user's own, or is both.
     """
-    known = {agent.name: agent for agent in (*_simple(), *_with_models())}
+    known = {agent.name: agent for agent in (*_simple(), *map(_with_model, WITH_MODELS))}
     mine: dict[str, Agent] = {}
     for name, settings in own.items():
         if settings.argv:
@@ -35,7 +45,11 @@ def agents(own: Mapping[str, AgentSettings] = NONE) -> dict[str, Agent]:
 def agent_named(name: str, own: Mapping[str, AgentSettings] = NONE) -> Agent:
     """The adapter of that name. Raises `UsageError` that lists the names."""
     simple = {agent.name: agent for agent in _simple()}
-    known = simple if name in simple and name not in own else agents(own)
+    if name in simple and name not in own:
+        return simple[name]
+    if name in WITH_MODELS and not own:
+        return _with_model(name)
+    known = agents(own)
     if name not in known:
         raise UsageError(f"There is no agent {name!r}.", hint=f"Known agents: {', '.join(known)}.")
     return known[name]
@@ -45,15 +59,10 @@ def _simple() -> tuple[Agent, ...]:
     return (CommandAgent(), DemoAgent())
 
 
-def _with_models() -> tuple[Agent, ...]:
-    from runner.agents.aider import AiderAgent  # readers of event streams, which other runs need not wait for
-    from runner.agents.claude import ClaudeAgent
-    from runner.agents.codex import CodexAgent
-    from runner.agents.gemini import GeminiAgent
-    from runner.agents.mini import MiniAgent
-    from runner.agents.opencode import OpencodeAgent
-
-    return (ClaudeAgent(), CodexAgent(), GeminiAgent(), OpencodeAgent(), AiderAgent(), MiniAgent())
+def _with_model(name: str) -> Agent:
+    """Its module brings the reader of an event stream along."""
+    agent: Agent = getattr(import_module(f"runner.agents.{name}"), WITH_MODELS[name])()
+    return agent
 
 
 def _own(name: str, settings: AgentSettings, known: Mapping[str, Agent]) -> Agent:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.cli.console import Console, View
 from runner.cli.terminal import answer_json
@@ -31,27 +31,26 @@ if TYPE_CHECKING:  # few runs go to the background
 MAX_PROMPT = 1024 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskOptions:
+class TaskOptions(NamedTuple):
     """The words of the command line."""
 
     repo: str
-    words: list[str] = field(default_factory=list)
+    words: Sequence[str] = ()
     policy: str | None = None
     no_repo_policy: bool = False
     agent: str | None = None
     model: str = ""
     prompt_file: Path | None = None
     template: str = ""
-    context: list[Path] = field(default_factory=list)
-    beside: list[str] = field(default_factory=list)
-    artifact: list[str] = field(default_factory=list)
+    context: Sequence[Path] = ()
+    beside: Sequence[str] = ()
+    artifact: Sequence[str] = ()
     notes: bool = False
     name: str = ""
     base: str = ""
     dirty: bool = False
-    env: list[str] = field(default_factory=list)
-    pass_secret: list[str] = field(default_factory=list)
+    env: Sequence[str] = ()
+    pass_secret: Sequence[str] = ()
     image: str = ""
     expect_changes: bool = False
     check: str = ""
@@ -95,10 +94,10 @@ def new_command(options: TaskOptions) -> int:
         if (options.agent or settings.agent) == "command":
             raise UsageError("`paddock new` needs an agent that can be asked.", hint="Choose one with --agent.")
         context = [str(path) for path in options.context]
-        decide(task_of(replace(options, repo=".", context=[]), settings), host)  # what is refused makes no folder
+        decide(task_of(options._replace(repo=".", context=[]), settings), host)  # what is refused makes no folder
         begun = begin(options.repo, prompt_of(options), context, host)
         folders = [Path(path) for path in begun.context]
-        return task_of(replace(options, repo=str(begun.path), context=folders), settings)
+        return task_of(options._replace(repo=str(begun.path), context=folders), settings)
 
     return carry_out(options, make)
 

@@ -6,6 +6,7 @@ links, so that nothing the agent does can reach the user's repository.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,6 @@ from runner.errors import GitError, StoreError
 from runner.model.identity import Identity
 from runner.repo.carry import Carried, carry_changes
 from runner.repo.git import GitCommand, GitOverflowError, pipe_git, run_git
-from runner.repo.include import include_ignored
 from runner.repo.layout import READ_ENVIRONMENT, settings_environment
 from runner.repo.source import Source
 
@@ -64,7 +64,7 @@ def prepare_workspace(  # noqa: PLR0913 - each is a word of its own at the call
     environment: Mapping[str, str] | None = None,
     deadline: float = 900.0,
 ) -> Workspace:
-    """Makes the repository at `destination`, which must not exist: mode 0700, and all of it the property of `owner`.
+    """Makes the repository at `destination`, an empty folder or nothing: mode 0700, and all of it `owner`'s.
 
     `history` says what of the user's commits is inside. `dirty` carries uncommitted, not ignored changes as a first
     commit; `include` has globs of git-ignored files to carry as they are. `environment` (HOME, XDG_CONFIG_HOME) says
@@ -147,7 +147,9 @@ def _notices(source: Source) -> Iterator[str]:
 
 def _write_skeleton(workspace: Workspace, source: Source) -> None:
     """What `git init` would make, without its hooks, templates and guesses about the file system."""
-    workspace.path.mkdir(mode=0o700)
+    if workspace.path.is_symlink() or (workspace.path.is_dir() and any(workspace.path.iterdir())):
+        raise FileExistsError(errno.EEXIST, "there is something in it")
+    workspace.path.mkdir(mode=0o700, exist_ok=True)
     dot_git = workspace.path / ".git"
     for folder in ("", "info", "objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"):
         (dot_git / folder).mkdir()
@@ -258,5 +260,7 @@ def _include(
     if source.bare:
         notice = "The repository is bare: there are no ignored files to carry along."
         return replace(workspace, notices=(*workspace.notices, notice))
+    from runner.repo.include import include_ignored  # few policies want any
+
     carried, notices = include_ignored(source, workspace.path, globs, owner, environment)
     return replace(workspace, included=carried, notices=(*workspace.notices, *notices))

@@ -17,7 +17,6 @@ from runner.run.host import Host
 from runner.run.model_api import ModelApi, with_api
 from runner.run.repo_image import repository_of, shown_repo
 from runner.store.policy_files import LoadedPolicy
-from runner.store.trust import is_trusted
 
 if TYPE_CHECKING:  # most runs have no bound
     from runner.store.policy_bounds import Bound
@@ -60,6 +59,8 @@ def find_own(task: Task, source: Source, host: Host) -> Own | None:
 
 def _require_trust(own: Own, task: Task, source: Source, host: Host) -> None:
     """Raises `RefusedError` unless the user trusts exactly these bytes."""
+    from runner.store.trust import is_trusted  # for those alone that choose the repository's
+
     name, digest = repository_of(task, source), digest_of(own.data)
     if not is_trusted(host.trust, repository=name, what="policy", digest=digest):
         raise RefusedError(

@@ -13,7 +13,6 @@ from runner.model.paths import BESIDE, CONTEXT, is_within
 from runner.model.policy import Policy
 from runner.model.spec import Mount
 from runner.model.task import Task
-from runner.repo.clone import clone_source
 from runner.repo.source import Source, inspect_source
 from runner.repo.urls import is_url, parse_url
 from runner.repo.workspace import History, prepare_workspace
@@ -21,7 +20,6 @@ from runner.run.host import Host
 from runner.run.places import engine_socket
 from runner.settings import git_environment
 from runner.store.context_copy import context_names, copy_files, real_context
-from runner.store.mount_sources import refuse_guarded
 from runner.store.runs import RunPaths, run_paths
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
@@ -71,8 +69,11 @@ def find_earlier(task: Task, host: Host) -> dict[str, Path]:
 
 def bare_clone(url: str, host: Host) -> Path:
     """The clone of a URL, made or brought up to date unless that was done already. Raises as `clone_source` does."""
-    known = host.clones.get(parse_url(url).url)
-    return known or clone_source(url, host.settings.state_dir, environment=git_environment())
+    if known := host.clones.get(parse_url(url).url):
+        return known
+    from runner.repo.clone import clone_source  # for URLs alone
+
+    return clone_source(url, host.settings.state_dir, environment=git_environment())
 
 
 def copy_context(context: Mapping[str, Path], paths: RunPaths, identity: Identity) -> None:
@@ -143,6 +144,8 @@ def _make_readable_folder(folder: Path) -> None:
 
 
 def _refuse_guarded(option: str, given: str, real: Path, git_dir: Path | None, host: Host) -> None:
+    from runner.store.mount_sources import refuse_guarded  # for those alone that give something along
+
     try:
         refuse_guarded(
             given,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from threading import Timer
 
 from runner.errors import ContainerGoneError, EngineUnavailableError
@@ -18,7 +18,7 @@ from runner.run.attempt import Attempt, hands_over, place_of_collector
 from runner.run.collector import LATER, Beside, collector_beside, open_collector
 from runner.run.host import Host
 from runner.run.journal import Journal, remembered
-from runner.run.launch import launching
+from runner.run.launch import Launch, launching
 from runner.run.prepare import Prepared, prepare, request_of
 from runner.run.start import close_quietly
 from runner.run.surroundings import open_workspace
@@ -109,17 +109,23 @@ def without_secrets(prepared: Prepared) -> Task:
 def carry_out(attempt: Attempt) -> RunResult:
     """Everything with an effect. Whatever fails, what the agent left is collected and what was started is removed."""
     with remembered(attempt.errors):
-        workspace = open_workspace(attempt)
-        if workspace is not None and not attempt.host.cancellation.requested:
-            with collector_beside(place_of_collector(attempt), on_demand=hands_over(attempt)) as beside:
-                with remembered(attempt.errors):
-                    let_the_agent_work(attempt, beside)
-                if attempt.began:
-                    collect(attempt, workspace, beside)
+        with launching(attempt) as launch:
+            workspace = open_workspace(attempt, launch)
+            if workspace is not None and not attempt.host.cancellation.requested:
+                work_and_collect(attempt, launch, workspace)
         check(attempt)
     from runner.run.finish import finish_run  # loaded by now: see collector_beside
 
     return finish_run(attempt)
+
+
+def work_and_collect(attempt: Attempt, launch: Launch, workspace: Workspace) -> None:
+    """Let the agent work, and collect what it left, however it ended."""
+    with collector_beside(place_of_collector(attempt), on_demand=hands_over(attempt)) as beside:
+        with remembered(attempt.errors):
+            let_the_agent_work(attempt, launch, beside)
+        if attempt.began:
+            collect(attempt, workspace, beside)
 
 
 def check(attempt: Attempt) -> None:
@@ -151,18 +157,18 @@ def remove_collectors(attempt: Attempt) -> None:
             close_quietly(attempt.host.engine.open(found.id))
 
 
-def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
+def let_the_agent_work(attempt: Attempt, launch: Launch, beside: Beside) -> None:
     """Sandbox, agent, stop: the sandbox is removed when this returns, whatever happened.
 
     The agent begins only when there is a collector for its work, unless the sandbox hands it over itself. One that
     talks to a model works for minutes: its collector is made before it begins, and started after.
     """
     journal, prepared = attempt.journal, attempt.prepared
-    with ExitStack() as removal:
+    with closing(launch):
         if prepared.reader is None:
             beside.go.set()
         with journal.phase(Phase.SANDBOX):
-            launch = removal.enter_context(launching(attempt))
+            launch.start()
             from runner.run import at_work  # while the engine starts the sandbox
 
             at_work.get_ready(attempt)
@@ -174,4 +180,4 @@ def let_the_agent_work(attempt: Attempt, beside: Beside) -> None:
                 Timer(LATER, beside.go.set).start()
         at_work.see_through(attempt, started, launch.gateway)
         with journal.phase(Phase.STOP):
-            removal.close()
+            launch.close()

@@ -11,7 +11,6 @@ from runner.run.attempt import Attempt
 from runner.store.files import make_folder, write_whole
 from runner.store.runs import run_paths
 from runner.store.tree import remove_tree
-from runner.store.tree_copy import copy_tree
 
 
 def write_given(attempt: Attempt) -> None:
@@ -36,6 +35,8 @@ def take_up_state(attempt: Attempt) -> None:
     if before is None or not before.is_dir():
         paths.agent.mkdir(mode=0o700)
         return
+    from runner.store.tree_copy import copy_tree  # for those alone that go on with another run
+
     limits = attempt.prepared.policy.limits
     left_out = copy_tree(
         before, paths.agent, owner=attempt.prepared.identity, most_bytes=limits.disk, most_entries=limits.files

@@ -1,7 +1,8 @@
-"""The start of a run's sandbox: the gateway, which brings much code along, is opened while the engine is at it.
+"""The start of a run's sandbox, beside what the run has to do itself meanwhile.
 
-The repository has been made by then. It could be made meanwhile, too, but a container is its image's, whatever that is,
-and nobody may be in a folder in which git works for us.
+The engine makes the container while git makes the repository, and starts it while the gateway is opened, which brings
+much code along. Nobody is ever in a folder in which git works for us: until the repository has been made, the container
+is not started.
 """
 
 from __future__ import annotations
@@ -20,37 +21,73 @@ if TYPE_CHECKING:
     from runner.egress.gateway import Gateway
 
 
-class Launch:
-    """One sandbox that the engine is starting."""
+class NotWantedError(Exception):
+    """The sandbox was made, and is not to be started."""
 
-    def __init__(self, started: Future[Started], gateway: Gateway | None) -> None:
-        self._started = started
-        self.gateway = gateway
-        """The run's, where it has a network."""
+
+class Launch:
+    """One sandbox that the engine makes, then starts: `make`, `start` and `result`, in this order, once each."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._network, self._sandbox = ExitStack(), ExitStack()
+        self._listener: socket.socket | None = None
+        self._wanted: Future[bool] = Future()
+        """Whether it is to be started, once that is known."""
+        self._started: Future[Started] = Future()
+        self.gateway: Gateway | None = None
+        """The run's, where it has a network, once it is started."""
+
+    def make(self) -> None:
+        """Have the engine make it: all that it mounts is there."""
+        self._listener = _listener(self._attempt, self._network)
+        self._network.callback(self._sandbox.close)  # also what was made after somebody interrupted the wait for it
+        threads = self._network.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="launch"))
+        self._started = threads.submit(self._carry_out)
+        self._sandbox.callback(self._started.exception)  # waits for its end: of what is still being made, too
+
+    def start(self) -> None:
+        """Have it started, and open its gateway meanwhile."""
+        self._wanted.set_result(True)
+        from runner.run.watching import network_of
+
+        try:
+            self.gateway = self._network.enter_context(network_of(self._attempt, self._listener))
+        except BaseException:
+            if self._listener is not None:
+                self._listener.close()  # whoever waits in it waits for nothing
+            raise
 
     def result(self) -> Started:
-        """The sandbox, proved, its first process waiting for `go`; raises what its start raised."""
+        """The sandbox, proved, its first process waiting for `go`; raises what its making or its start raised."""
         return self._started.result()
+
+    def close(self) -> None:
+        """The sandbox is gone, then its gateway, however far they had got."""
+        if not self._wanted.done():
+            self._wanted.set_result(False)
+        with self._network:
+            self._sandbox.close()
+
+    def _carry_out(self) -> Started:
+        host, spec, paths = self._attempt.host, self._attempt.spec, self._attempt.paths
+        secrets = self._attempt.prepared.secrets
+        sandbox = start_sandbox(host.engine, spec, secrets, paths.control, host.clock, self._made)
+        return self._sandbox.enter_context(sandbox)
+
+    def _made(self) -> None:
+        if not self._wanted.result():
+            raise NotWantedError
 
 
 @contextmanager
 def launching(attempt: Attempt) -> Iterator[Launch]:
-    """A sandbox that is being started. At the scope's end it is gone, then its gateway, however far they had got."""
-    with ExitStack() as network, ExitStack() as sandbox:
-        listener = _listener(attempt, network)
-        network.callback(sandbox.close)  # also what was made after somebody interrupted the wait for it
-        threads = network.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="launch"))
-        started = threads.submit(_start, attempt, sandbox)
-        sandbox.callback(started.exception)  # waits for its end: of what is still being made, too
-        try:
-            from runner.run.watching import network_of
-
-            gateway = network.enter_context(network_of(attempt, listener))
-        except BaseException:
-            if listener is not None:
-                listener.close()  # whoever waits in it waits for nothing
-            raise
-        yield Launch(started, gateway)
+    """A sandbox that is going to be made; at the scope's end it is gone, and its gateway."""
+    launch = Launch(attempt)
+    try:
+        yield launch
+    finally:
+        launch.close()
 
 
 def _listener(attempt: Attempt, scope: ExitStack) -> socket.socket | None:
@@ -60,8 +97,3 @@ def _listener(attempt: Attempt, scope: ExitStack) -> socket.socket | None:
     from runner.egress.listening import listening
 
     return scope.enter_context(listening(attempt.paths.control))
-
-
-def _start(attempt: Attempt, scope: ExitStack) -> Started:
-    host, paths, secrets = attempt.host, attempt.paths, attempt.prepared.secrets
-    return scope.enter_context(start_sandbox(host.engine, attempt.spec, secrets, paths.control, host.clock))

@@ -12,34 +12,34 @@ from runner.model.spec import Mount
 from runner.repo.source import Source
 from runner.run.host import Host
 from runner.run.programs import are_lent, compile_ahead, lend, lent_place
-from runner.store.mount_sources import check_mount_source
 from runner.store.policy_files import LoadedPolicy
 from runner.store.runs import RunPaths
 
 
 def resolve_mounts(loaded: LoadedPolicy, source: Source, host: Host) -> tuple[Mount, ...]:
     """The policy's mounts with real sources, and its caches as directories of this repository's own."""
-    state = host.settings.state_dir
     mounts = [
-        Mount(
-            source=str(
-                check_mount_source(
-                    mount.source,
-                    home=host.home,
-                    state_dir=state,
-                    source_git_dir=source.common_dir,
-                    engine_socket=engine_socket(host.settings.engine),
-                    policy_files=(*loaded.files, *host.ceilings, *([host.trust.parent] if host.trust else [])),
-                )
-            ),
-            target=mount.target,
-            mode=mount.mode,
-        )
+        Mount(source=real_source(mount.source, loaded, source, host), target=mount.target, mode=mount.mode)
         for mount in loaded.policy.mounts
     ]
-    folder = cache_folder(state, source)
+    folder = cache_folder(host.settings.state_dir, source)
     mounts += [Mount(source=str(folder / c.name), target=c.target, mode="rw") for c in loaded.policy.caches]
     return tuple(mounts)
+
+
+def real_source(given: str, loaded: LoadedPolicy, source: Source, host: Host) -> str:
+    """Where the source of a policy's mount really is. Raises `PolicyError` for what no mount may show."""
+    from runner.store.mount_sources import check_mount_source  # few policies have mounts
+
+    real = check_mount_source(
+        given,
+        home=host.home,
+        state_dir=host.settings.state_dir,
+        source_git_dir=source.common_dir,
+        engine_socket=engine_socket(host.settings.engine),
+        policy_files=(*loaded.files, *host.ceilings, *([host.trust.parent] if host.trust else [])),
+    )
+    return str(real)
 
 
 def cache_folder(state: Path, source: Source) -> Path:

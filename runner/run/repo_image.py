@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from runner.errors import GitError, RefusedError
 from runner.escape import escape_text
-from runner.model.offer import Offer
 from runner.model.request import ImageSettings
 from runner.model.spec import ImageRef
 from runner.model.task import Task
@@ -15,7 +16,9 @@ from runner.run.host import Host
 from runner.sandbox.engine import ImageFacts
 from runner.sandbox.image_names import ImageParts
 from runner.shipped import shipped
-from runner.store.trust import is_trusted
+
+if TYPE_CHECKING:
+    from runner.model.offer import Offer
 
 BASE_IMAGE = "paddock/base"
 """The shipped image's name where its tag, a hash of its content, is not looked up."""
@@ -52,6 +55,8 @@ def trusted_offer(task: Task, source: Source, host: Host) -> Offer:
 
     What is compared is what is then built: the very bytes that were read here.
     """
+    from runner.store.trust import is_trusted  # few runs use their repository's image
+
     offer = find_offer(source, host)
     if is_trusted(host.trust, repository=repository_of(task, source), what="image", digest=offer.digest):
         return offer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from runner.errors import EngineError, UnenforceableError
 from runner.model.spec import SandboxSpec
 from runner.sandbox.control import Handshake, listen
 from runner.sandbox.engine import Box, Engine, Exit, Output
+from runner.sandbox.proof import parse_proof, shortfalls
+from runner.sandbox.same_places import HINT, elsewhere
 
 REPORT_SECONDS = 60.0
 POLL_SECONDS = 0.2
@@ -31,16 +33,23 @@ class Started:
 
 
 @contextmanager
-def start_sandbox(
-    engine: Engine, spec: SandboxSpec, secrets: Mapping[str, str], control: Path, clock: Clock
+def start_sandbox(  # noqa: PLR0913, PLR0917 - each is a thing of its own
+    engine: Engine,
+    spec: SandboxSpec,
+    secrets: Mapping[str, str],
+    control: Path,
+    clock: Clock,
+    made: Callable[[], None] = lambda: None,
 ) -> Iterator[Started]:
     """Start a sandbox as far as the proof; it is removed when the scope ends.
 
-    Raises `UnenforceableError` when the engine or the kernel did not apply the spec to the letter.
+    `made` is called when the engine has made it as planned, and returns when it may be started. Raises
+    `UnenforceableError` when the engine or the kernel did not apply the spec to the letter.
     """
     with listen(control) as handshake, open_box(engine, spec, secrets) as box:
         if differences := box.differences():
             raise UnenforceableError("The engine did not apply the sandbox as planned:\n  " + "\n  ".join(differences))
+        made()
         output = box.attach()
         _start(spec, box)
         _prove(spec, box, handshake, clock)
@@ -77,9 +86,6 @@ def close_quietly(box: Box) -> None:
 
 
 def _prove(spec: SandboxSpec, box: Box, handshake: Handshake, clock: Clock) -> None:
-    from runner.sandbox.proof import parse_proof, shortfalls  # while the sandbox proves itself
-    from runner.sandbox.same_places import HINT, elsewhere
-
     proof = parse_proof(await_report(spec, box, handshake, clock))
     if spec.runtime == "runsc":
         from runner.sandbox.gvisor import completed  # few engines have it

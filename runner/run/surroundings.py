@@ -11,6 +11,7 @@ from runner.run.attempt import Attempt
 from runner.run.context import copy_context, open_beside
 from runner.run.footprint import remember_lent
 from runner.run.given import write_given
+from runner.run.launch import Launch
 from runner.run.places import ready_programs
 from runner.run.recovery_record import write_recovery
 from runner.sandbox.etc_files import sandbox_etc
@@ -19,30 +20,42 @@ from runner.store.files import make_folder, write_whole
 from runner.store.tree import measure_tree
 
 
-def open_workspace(attempt: Attempt) -> Workspace | None:
-    """The throw-away repository, and the folders that the containers see; `None` when it was cancelled meanwhile."""
-    paths, prepared = attempt.paths, attempt.prepared
+def open_workspace(attempt: Attempt, launch: Launch) -> Workspace | None:
+    """The throw-away repository, and the folders that the containers see; `None` when it was cancelled meanwhile.
+
+    The sandbox is made beside it as soon as all that it mounts is there, and not started.
+    """
+    paths, prepared, cancellation = attempt.paths, attempt.prepared, attempt.host.cancellation
     with attempt.journal.phase(Phase.WORKSPACE):
         try:
-            with attempt.host.cancellation.interrupting():
+            with cancellation.interrupting():
+                make_places(attempt)
+            launch.make()
+            with cancellation.interrupting():
                 workspace = attempt.workspace = make_workspace(attempt)
-                write_given(attempt)
-                bring_along(attempt)
         except KeyboardInterrupt:
             return None
         size = measure_tree(paths.workspace, enough=prepared.policy.limits.files)
         workspace_fits(size.bytes, size.entries, prepared.policy.limits)
         for notice in workspace.notices:
             attempt.journal.notice(notice)
-        ready_programs(attempt.host.settings)
-        for folder in (paths.control, paths.etc):
-            make_folder(folder, 0o755)
-        for name, text in sandbox_etc(prepared.identity).items():
-            write_whole(paths.etc / name, text, mode=0o644)
-        open_caches(attempt)
         remember_lent(attempt.spec, paths, prepared.policy.limits)
     write_recovery(attempt, workspace)
     return workspace
+
+
+def make_places(attempt: Attempt) -> None:
+    """Everything that the sandbox mounts; the repository's folder is still empty."""
+    paths = attempt.paths
+    paths.workspace.mkdir(mode=0o700)
+    write_given(attempt)
+    bring_along(attempt)
+    ready_programs(attempt.host.settings)
+    for folder in (paths.control, paths.etc):
+        make_folder(folder, 0o755)
+    for name, text in sandbox_etc(attempt.prepared.identity).items():
+        write_whole(paths.etc / name, text, mode=0o644)
+    open_caches(attempt)
 
 
 def bring_along(attempt: Attempt) -> None:

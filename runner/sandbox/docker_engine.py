@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import ContainerGoneError, EngineError, PaddockError, RefusedError, UnenforceableError
-from runner.model.offer import Offer
 from runner.model.settings import engine_fault
 from runner.model.spec import ROLE_LABEL, RUN_LABEL, STATE_LABEL, ImageRef, SandboxSpec
 from runner.sandbox.docker_api import EngineApi
@@ -30,6 +29,9 @@ from runner.sandbox.host_processes import freeze_beside, kill_beside, processes_
 from runner.sandbox.images import ImageStore
 from runner.sandbox.same_places import as_the_engine_sees, mapped
 from runner.sandbox.unseen import same_files
+
+if TYPE_CHECKING:
+    from runner.model.offer import Offer
 
 
 class DockerEngine:

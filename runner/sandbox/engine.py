@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runner.model.base import Record
-from runner.model.offer import Offer
 from runner.model.spec import ImageRef, SandboxSpec
+
+if TYPE_CHECKING:
+    from runner.model.offer import Offer
 
 
 class EngineFacts(Record):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from runner.model.offer import Offer
 from runner.model.spec import ImageRef, SandboxSpec
 from runner.sandbox.engine import Box, Engine, EngineFacts, Found, ImageFacts
+
+if TYPE_CHECKING:
+    from runner.model.offer import Offer
 
 FRESH = 5.0
 """It changes with the engine's settings, when the engine starts; what they allow is proved in each sandbox anew."""

@@ -275,14 +275,36 @@ def test_everything_belongs_to_the_agent_when_root_prepares(place: Path, source_
     assert workspace.index_copy.stat().st_mode & 0o004
 
 
-def test_an_existing_destination_is_not_touched(place: Path) -> None:
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_an_existing_destination_is_not_touched(kind: str, place: Path) -> None:
     make_repository(place / "r")
-    (place / "run" / "workspace").mkdir(parents=True)
+    there, elsewhere = place / "run" / "workspace", place / "elsewhere"
+    there.parent.mkdir()
+    elsewhere.mkdir()
+    if kind == "folder":
+        there.mkdir()
+        (there / "mine").touch()
+    elif kind == "file":
+        there.write_text("mine")
+    else:
+        there.symlink_to(elsewhere)
     source = inspect_source(str(place / "r"), "", effective_uid=os.geteuid())
     owner = Identity(uid=os.geteuid(), gid=os.getegid())
-    with pytest.raises(StoreError, match="File exists"):
-        prepare_workspace(source, place / "run" / "workspace", index_copy=place / "run" / "index", owner=owner)
-    assert list((place / "run" / "workspace").iterdir()) == []
+    with pytest.raises(StoreError, match=r"there is something in it|File exists"):
+        prepare_workspace(source, there, index_copy=place / "run" / "index", owner=owner)
+    assert [path.name for path in there.iterdir()] == ["mine"] if kind == "folder" else list(elsewhere.iterdir()) == []
+
+
+def test_an_empty_folder_becomes_the_workspace(place: Path) -> None:
+    make_repository(place / "r")
+    there = place / "run" / "workspace"
+    there.mkdir(parents=True)
+    number = there.stat().st_ino
+    source = inspect_source(str(place / "r"), "", effective_uid=os.geteuid())
+    owner = Identity(uid=os.geteuid(), gid=os.getegid())
+    prepare_workspace(source, there, index_copy=place / "run" / "index", owner=owner)
+    assert (there / ".git").is_dir()
+    assert there.stat().st_ino == number, "what a container mounts already would be another folder"
 
 
 def test_a_repository_with_missing_objects_says_so(place: Path) -> None:

@@ -1,10 +1,10 @@
-"""A sandbox that is started while its gateway is opened: whatever fails, both are gone, the sandbox first."""
+"""A sandbox that is made ahead, and started while its gateway is opened: both go in the end, the sandbox first."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.told: list[str] = []
         self.start_fails = self.gateway_fails = False
-        self.asked, self.opened = Event(), Event()
+        self.made, self.asked, self.opened = Event(), Event(), Event()
         self.attempt: Any = SimpleNamespace(
             prepared=SimpleNamespace(route=object(), secrets={}),
             host=SimpleNamespace(engine=None, clock=None),
@@ -33,7 +33,16 @@ class Stage:
         self.socket = folder / GATEWAY_SOCKET
 
     @contextmanager
-    def start_sandbox(self, *_: object) -> Iterator[str]:
+    def start_sandbox(self, *given: Any) -> Iterator[str]:
+        self.told.append("sandbox made")
+        self.made.set()
+        try:
+            given[-1]()  # as soon as it may be started
+            yield self.started()
+        finally:
+            self.told.append("sandbox gone")
+
+    def started(self) -> str:
         with socket.socket(socket.AF_UNIX) as inside:
             inside.connect(str(self.socket))  # there is somebody to ask, whether or not there is a gateway yet
             self.asked.set()
@@ -44,11 +53,8 @@ class Stage:
                     inside.recv(1)
         if self.start_fails:
             raise EngineError("it does not start")
-        self.told.append("sandbox made")
-        try:
-            yield "the sandbox"
-        finally:
-            self.told.append("sandbox gone")
+        self.told.append("sandbox started")
+        return "the sandbox"
 
     @contextmanager
     def network_of(self, _attempt: object, listener: socket.socket) -> Iterator[str]:
@@ -71,30 +77,68 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     return stage
 
 
-def test_both_are_there_and_the_sandbox_goes_first(stage: Stage) -> None:
+def under_way(stage: Stage, scope: ExitStack) -> launch.Launch:
+    """A launch that has been made and started."""
+    launched = scope.enter_context(launch.launching(stage.attempt))
+    launched.make()
+    launched.start()
+    return launched
+
+
+def test_the_sandbox_is_made_beforehand_and_both_are_there_once_it_is_started(stage: Stage) -> None:
     with launch.launching(stage.attempt) as launched:
+        launched.make()
+        assert stage.made.wait(10)
+        assert not stage.asked.wait(0.1), "nobody may be in the sandbox yet"
+        launched.start()
         both: tuple[Any, Any] = (launched.result(), launched.gateway)
     assert both == ("the sandbox", "the gateway")
-    assert stage.told == ["sandbox made", "sandbox gone", "gateway gone"]
+    assert stage.told == ["sandbox made", "sandbox started", "sandbox gone", "gateway gone"]
     assert not stage.socket.exists()
 
 
 def test_a_sandbox_that_nobody_waited_for_is_gone_all_the_same(stage: Stage) -> None:
-    with pytest.raises(KeyboardInterrupt), launch.launching(stage.attempt):
-        raise KeyboardInterrupt
-    assert stage.told == ["sandbox made", "sandbox gone", "gateway gone"]
+    with ExitStack() as scope:
+        under_way(stage, scope)
+    assert stage.told == ["sandbox made", "sandbox started", "sandbox gone", "gateway gone"]
+
+
+def test_a_sandbox_that_was_made_for_nothing_is_never_started(stage: Stage) -> None:
+    with launch.launching(stage.attempt) as launched:
+        launched.make()
+    assert stage.told == ["sandbox made", "sandbox gone"]
+    assert not stage.asked.is_set()
+    assert not stage.socket.exists()
+
+
+def test_what_was_not_even_made_leaves_nothing(stage: Stage) -> None:
+    with launch.launching(stage.attempt):
+        pass
+    assert stage.told == []
+    assert not stage.socket.exists()
 
 
 def test_a_start_that_fails_is_told_where_it_is_waited_for(stage: Stage) -> None:
     stage.start_fails = True
-    with pytest.raises(EngineError, match="does not start"), launch.launching(stage.attempt) as launched:
-        launched.result()
-    assert stage.told == ["gateway gone"]
+    with ExitStack() as scope:
+        launched = under_way(stage, scope)
+        with pytest.raises(EngineError, match="does not start"):
+            launched.result()
+    assert stage.told == ["sandbox made", "sandbox gone", "gateway gone"]
 
 
 def test_a_gateway_that_cannot_be_opened_leaves_nobody_waiting_for_it(stage: Stage) -> None:
     stage.gateway_fails = True
-    with pytest.raises(StoreError, match="cannot be opened"), launch.launching(stage.attempt):
-        pytest.fail("there is no gateway")
-    assert stage.told == ["sandbox made", "sandbox gone"]
+    with ExitStack() as scope, pytest.raises(StoreError, match="cannot be opened"):
+        under_way(stage, scope)
+    assert stage.told == ["sandbox made", "sandbox started", "sandbox gone"]
     assert not stage.socket.exists()
+
+
+def test_closing_it_once_more_does_nothing(stage: Stage) -> None:
+    with ExitStack() as scope:
+        launched = under_way(stage, scope)
+        launched.result()
+        launched.close()
+        before = list(stage.told)
+    assert stage.told == before == ["sandbox made", "sandbox started", "sandbox gone", "gateway gone"]
