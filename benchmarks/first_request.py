@@ -13,7 +13,7 @@ from benchmarks.asking import APIS
 from benchmarks.measure import Finding, Samples, call, users_environment
 from benchmarks.model_beside import DONE
 from benchmarks.place import Place
-from benchmarks.plain_cli import KEY, ROOT, heard_beside, model_beside, plain_docker
+from benchmarks.plain_cli import KEY, ROOT, heard_beside, model_beside, plain_docker, write_trusted
 from runner.agents.table import agent_named
 from runner.cli.terminal import say
 from runner.sandbox.docker_engine import DockerEngine
@@ -38,6 +38,7 @@ def measure_first_request(place: Place, rounds: int) -> list[Finding]:
     authority, ca = trustme.CA(), place.folder / "authority.pem"
     authority.cert_pem.write_to_path(str(ca))
     (place.folder / "config.toml").write_text(f'extra_ca = "{ca}"\n')
+    write_trusted(images[""], place, authority)
     with model_server(authority, APIS, DONE) as model, model_beside(images[""], place, authority):
         return [measure_agent(name, images[name], place, model, rounds) for name in AGENTS]
 

@@ -26,8 +26,17 @@ MODEL = "model.test"
 """Its name in there."""
 KEY = "sk-test-0123456789abcdef"
 TRUST = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CODEX_CA_CERTIFICATE")
-"""What the CLIs are told by to trust an authority."""
+"""What the CLIs are told by whom to trust."""
+ROOTS = "/etc/ssl/certs/ca-certificates.crt"
+TRUSTED = "trusted.pem"
+"""The file of a place with all whom the plain CLI trusts: the image's usual roots, as in a sandbox, and the model's."""
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def write_trusted(image: str, place: Place, authority: trustme.CA) -> None:
+    """Make that file."""
+    roots = call("docker", "run", "--rm", "--network", "none", "--label", LABEL, image, "cat", ROOTS)
+    (place.folder / TRUSTED).write_text(roots + authority.cert_pem.bytes().decode())
 
 
 @contextmanager
@@ -71,8 +80,8 @@ def plain_docker(agent: Agent, image: str, place: Place, prompt: str) -> list[st
     options += ["--tmpfs", f"/home/agent:exec,uid={uid},gid={gid}", "--workdir", "/workspace"]
     for source, target in ((clone, "/workspace"), (task, f"{TASK}:ro"), (own, AGENT)):
         options += ["--volume", f"{source}:{target}"]
-    options += ["--volume", f"{place.folder / 'authority.pem'}:/authority.pem:ro"]
-    variables = {"HOME": "/home/agent", **command.environment, **dict.fromkeys(TRUST, "/authority.pem")}
+    options += ["--volume", f"{place.folder / TRUSTED}:/{TRUSTED}:ro"]
+    variables = {"HOME": "/home/agent", **command.environment, **dict.fromkeys(TRUST, f"/{TRUSTED}")}
     options += [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
     return ["docker", "run", *options, image, *command.argv]
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from runner.errors import ContainerGoneError
 from runner.run.attempt import Attempt
 from runner.run.start import Started, start_sandbox
 
@@ -70,10 +71,15 @@ class Launch:
             self._sandbox.close()
 
     def _carry_out(self) -> Started:
+        try:
+            return self._sandbox.enter_context(self._sandbox_to_be())
+        except ContainerGoneError:  # `docker container prune` takes what was made and not started
+            return self._sandbox.enter_context(self._sandbox_to_be())
+
+    def _sandbox_to_be(self) -> AbstractContextManager[Started]:
         host, spec, paths = self._attempt.host, self._attempt.spec, self._attempt.paths
         secrets = self._attempt.prepared.secrets
-        sandbox = start_sandbox(host.engine, spec, secrets, paths.control, host.clock, self._made)
-        return self._sandbox.enter_context(sandbox)
+        return start_sandbox(host.engine, spec, secrets, paths.control, host.clock, self._made)
 
     def _made(self) -> None:
         if not self._wanted.result():

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runner.errors import EngineError, StoreError
+from runner.errors import ContainerGoneError, EngineError, StoreError
 from runner.plan import GATEWAY_SOCKET
 from runner.run import launch
 
@@ -23,6 +23,8 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.told: list[str] = []
         self.start_fails = self.gateway_fails = False
+        self.goes_away = 0
+        """How often it goes away before it is started."""
         self.made, self.asked, self.opened = Event(), Event(), Event()
         self.attempt: Any = SimpleNamespace(
             prepared=SimpleNamespace(route=object(), secrets={}),
@@ -38,6 +40,9 @@ class Stage:
         self.made.set()
         try:
             given[-1]()  # as soon as it may be started
+            if self.goes_away:
+                self.goes_away -= 1
+                raise ContainerGoneError("somebody has cleaned up")
             yield self.started()
         finally:
             self.told.append("sandbox gone")
@@ -116,6 +121,22 @@ def test_what_was_not_even_made_leaves_nothing(stage: Stage) -> None:
         pass
     assert stage.told == []
     assert not stage.socket.exists()
+
+
+def test_a_sandbox_that_is_taken_away_before_it_is_started_is_made_once_more(stage: Stage) -> None:
+    stage.goes_away = 1
+    with ExitStack() as scope:
+        assert under_way(stage, scope).result() == "the sandbox"  # type: ignore[comparison-overlap]
+    once = ["sandbox made", "sandbox gone"]
+    assert stage.told == [*once, "sandbox made", "sandbox started", "sandbox gone", "gateway gone"]
+
+
+def test_a_sandbox_that_is_taken_away_again_and_again_is_an_error(stage: Stage) -> None:
+    stage.goes_away = 2
+    stage.asked.set()  # the gateway waits for nobody
+    with ExitStack() as scope, pytest.raises(ContainerGoneError, match="cleaned up"):
+        under_way(stage, scope).result()
+    assert stage.told == [*["sandbox made", "sandbox gone"] * 2, "gateway gone"]
 
 
 def test_a_start_that_fails_is_told_where_it_is_waited_for(stage: Stage) -> None:
