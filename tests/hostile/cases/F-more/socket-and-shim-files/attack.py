@@ -9,7 +9,9 @@ def away():
 
 
 def shim():
-    open(GATEWAY.replace("control/gateway.sock", "inside/shim_network.py"), "w").close()
+    inside = GATEWAY.replace("control/gateway.sock", "inside")
+    os.makedirs(inside, exist_ok=True)
+    open(f"{inside}/shim_network.py", "w").close()
 
 
 print("away:", word(away))
