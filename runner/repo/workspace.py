@@ -149,7 +149,8 @@ def _write_skeleton(workspace: Workspace, source: Source) -> None:
     """What `git init` would make, without its hooks, templates and guesses about the file system."""
     if workspace.path.is_symlink() or (workspace.path.is_dir() and any(workspace.path.iterdir())):
         raise FileExistsError(errno.EEXIST, "there is something in it")
-    workspace.path.mkdir(mode=0o700, exist_ok=True)
+    workspace.path.mkdir(exist_ok=True)
+    workspace.path.chmod(0o700)
     dot_git = workspace.path / ".git"
     for folder in ("", "info", "objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"):
         (dot_git / folder).mkdir()

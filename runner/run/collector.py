@@ -178,7 +178,7 @@ def collector_beside(place: CollectorPlace, *, on_demand: bool) -> Iterator[Besi
 
         def load() -> None:
             beside.go.wait()
-            for module in ("runner.run.collect", "runner.run.finish"):
+            for module in ("runner.run.collect", "runner.run.finish", "runner.report.summary"):
                 import_module(module)
 
         if not on_demand:

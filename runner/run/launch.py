@@ -1,8 +1,8 @@
 """The start of a run's sandbox, beside what the run has to do itself meanwhile.
 
 The engine makes the container while git makes the repository, and starts it while the gateway is opened, which brings
-much code along. Nobody is ever in a folder in which git works for us: until the repository has been made, the container
-is not started.
+much code along. Until the repository has been made we start nobody: git never works for us in a folder that somebody
+is in. A sandbox that somebody else has started is none of ours.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Launch:
     def start(self) -> None:
         """Have it started, and open its gateway meanwhile."""
         self._wanted.set_result(True)
-        from runner.run.watching import network_of
-
         try:
+            from runner.run.watching import network_of
+
             self.gateway = self._network.enter_context(network_of(self._attempt, self._listener))
         except BaseException:
             if self._listener is not None:
@@ -74,6 +74,7 @@ class Launch:
         try:
             return self._sandbox.enter_context(self._sandbox_to_be())
         except ContainerGoneError:  # `docker container prune` takes what was made and not started
+            self._made()
             return self._sandbox.enter_context(self._sandbox_to_be())
 
     def _sandbox_to_be(self) -> AbstractContextManager[Started]:

@@ -17,7 +17,7 @@ from runner.errors import RunNotFoundError, StoreError, UsageError
 from runner.model.events import Phase
 from runner.model.paths import is_within
 from runner.model.spec import Role, SandboxSpec
-from runner.plan import CONTROL, SHIM
+from runner.plan import CONTROL
 from runner.sandbox.engine import Box, Engine, Inside
 from runner.sandbox.forward import SHIM_FORWARD, Door, Forwarder, listen_back, open_door
 from runner.store.files import read_bounded
@@ -39,6 +39,8 @@ class Reached:
 
     run: str
     box: Box
+    shim: str
+    """Where that sandbox has it: another Paddock may have begun the run."""
     path: str
     """Where the agent's programs are looked for."""
     safe_path: str
@@ -49,7 +51,7 @@ class Reached:
     ) -> Inside:
         """Start a program beside the agent, held to what the agent is held to. Raises `EngineError`."""
         return self.box.exec(
-            (*PYTHON, SHIM, "--exec", "--path", self.path, "--", *argv),
+            (*PYTHON, self.shim, "--exec", "--path", self.path, "--", *argv),
             {**(environment or {}), "PATH": self.safe_path},
             terminal=terminal,
         )
@@ -68,7 +70,13 @@ def reach(row: RunRow, paths: RunPaths, engine: Engine) -> Reached:
         )
     spec = _spec(paths)
     path = spec.environment.get("PATH") or _path_of_image(spec, engine)
-    return Reached(run=row.id, box=engine.open(running[0].id), path=path, safe_path=safe_folders(path, spec))
+    return Reached(
+        run=row.id,
+        box=engine.open(running[0].id),
+        shim=spec.entrypoint[len(PYTHON)],
+        path=path,
+        safe_path=safe_folders(path, spec),
+    )
 
 
 def safe_folders(path: str, spec: SandboxSpec) -> str:

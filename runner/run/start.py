@@ -67,9 +67,10 @@ def open_box(engine: Engine, spec: SandboxSpec, secrets: Mapping[str, str]) -> I
 
 
 def _start(spec: SandboxSpec, box: Box) -> None:
-    """Start the first process. Raises `UnenforceableError` when the image lacks it."""
+    """Start the first process. Raises `UnenforceableError` when the image lacks it, or it is not we who start it."""
     try:
-        box.start()
+        if not box.start():
+            raise UnenforceableError("Somebody else has started the sandbox, before its repository was there.")
     except EngineError as error:
         ended = None
         with suppress(EngineError):

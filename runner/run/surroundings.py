@@ -32,6 +32,8 @@ def open_workspace(attempt: Attempt, launch: Launch) -> Workspace | None:
                 make_places(attempt)
             launch.make()
             with cancellation.interrupting():
+                if cancellation.requested:  # in between
+                    return None
                 workspace = attempt.workspace = make_workspace(attempt)
         except KeyboardInterrupt:
             return None

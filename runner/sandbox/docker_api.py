@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 from runner.sandbox.docker_http import UPGRADE, Answer, ApiError, Request, send
 
 API_TIMEOUT = 60.0
+RAN_ALREADY = 304
 SCHEME = "unix://"
 
 Query = Mapping[str, str | int]
@@ -92,9 +93,11 @@ class EngineApi:
         query: Query = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow), "tail": tail}
         return self._send("GET", _of("containers", container, "logs"), query)
 
-    def start(self, container: str) -> None:
-        """Start its first process."""
-        self._do("POST", _of("containers", container, "start"))
+    def start(self, container: str) -> bool:
+        """Start its first process; whether that was done: somebody else may have started it before."""
+        with closing(self._send("POST", _of("containers", container, "start"))) as answer:
+            answer.read()
+            return answer.status != RAN_ALREADY
 
     def kill(self, container: str, signal: str) -> None:
         """Send a signal to its first process."""

@@ -184,10 +184,10 @@ class DockerBox:
             entries = self._client.inspect_container(self.id)["Config"]["Env"] or []
         return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
 
-    def start(self) -> None:
+    def start(self) -> bool:
         """See `Box.start`."""
         with translated("start the container"):
-            self._client.start(self.id)
+            return self._client.start(self.id)
 
     def signal(self, name: str) -> None:
         """See `Box.signal`."""

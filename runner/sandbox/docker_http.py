@@ -86,6 +86,11 @@ class Answer:
         self._file = response.fp
         self.closed = False
 
+    @property
+    def status(self) -> int:
+        """Of the answer, as in HTTP."""
+        return self._response.status
+
     def header(self, name: str) -> str:
         """A header of the answer; empty where it has none."""
         return self._response.headers.get(name) or ""

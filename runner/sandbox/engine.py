@@ -152,8 +152,8 @@ class Box(Protocol):
     def variables(self) -> dict[str, str]:
         """The environment that it was given, secrets too. Raises `EngineError`."""
 
-    def start(self) -> None:
-        """Start the first process. Raises `EngineError` when the engine cannot."""
+    def start(self) -> bool:
+        """Start the first process; `False` when it ran already. Raises `EngineError` when the engine cannot."""
 
     def signal(self, name: str) -> None:
         """Send a signal (`"SIGTERM"`) to the first process; no error when the container has ended."""

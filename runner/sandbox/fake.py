@@ -184,13 +184,15 @@ class FakeBox:
         self._still_there("inspect")
         return self.environment
 
-    def start(self) -> None:
-        """See `Box.start`. Starting what runs already changes nothing."""
+    def start(self) -> bool:
+        """See `Box.start`."""
         self._still_there("start")
-        if self._thread is None:
-            self._kept.begin()
-            self._thread = threading.Thread(target=self._run, name=self.spec.name, daemon=True)
-            self._thread.start()
+        if self._thread is not None:
+            return False
+        self._kept.begin()
+        self._thread = threading.Thread(target=self._run, name=self.spec.name, daemon=True)
+        self._thread.start()
+        return True
 
     def signal(self, name: str) -> None:
         """See `Box.signal`."""

@@ -232,8 +232,10 @@ def test_a_container_that_was_never_started_is_not_waited_for(bench: Bench) -> N
 
 def test_starting_twice_starts_once(bench: Bench) -> None:
     box = bench.create("sleep")
-    output = started(box)
-    box.start()
+    output = box.attach()
+    first = box.start()
+    assert next(output) == Output(1, b"ready\n")
+    assert (first, box.start()) == (True, False)
     box.signal("SIGTERM")
 
     assert list(output) == []

@@ -159,10 +159,11 @@ def test_a_collector_that_is_killed_before_it_is_ready_is_followed_by_another(
     fake.engine.hand_over = says_nothing
     start = FakeBox.start
 
-    def killed_at_once(box: FakeBox) -> None:
-        start(box)
+    def killed_at_once(box: FakeBox) -> bool:
+        begun = start(box)
         if box.spec.role is Role.COLLECTOR and len(collectors) == 1:
             box.signal("SIGKILL")
+        return begun
 
     monkeypatch.setattr(FakeBox, "start", killed_at_once)
 

@@ -131,6 +131,26 @@ def test_a_sandbox_that_is_taken_away_before_it_is_started_is_made_once_more(sta
     assert stage.told == [*once, "sandbox made", "sandbox started", "sandbox gone", "gateway gone"]
 
 
+def test_a_sandbox_that_is_taken_away_and_not_wanted_any_more_is_not_made_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def taken_away(*_: object) -> Iterator[str]:
+        stage.told.append("sandbox made")
+        stage.made.set()
+        assert stage.opened.wait(10)
+        if stage.opened.is_set():
+            raise ContainerGoneError("while the engine looked at it")
+        yield ""
+
+    monkeypatch.setattr(launch, "start_sandbox", taken_away)
+    with launch.launching(stage.attempt) as launched:
+        launched.make()
+        assert stage.made.wait(10)
+        stage.opened.set()
+    assert stage.told == ["sandbox made"]
+
+
 def test_a_sandbox_that_is_taken_away_again_and_again_is_an_error(stage: Stage) -> None:
     stage.goes_away = 2
     stage.asked.set()  # the gateway waits for nobody

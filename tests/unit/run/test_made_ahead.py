@@ -13,6 +13,7 @@ from runner.repo.workspace import Workspace
 from runner.run import surroundings
 from runner.run.attempt import Attempt
 from runner.run.execute import run_task
+from runner.run.launch import Launch
 from runner.sandbox.fake import FakeBox
 from tests.unit.run.fake_host import FakeHost
 
@@ -30,11 +31,11 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     found: list[bool] = []
     real = FakeBox.start
 
-    def start(box: FakeBox) -> None:
+    def start(box: FakeBox) -> bool:
         if box.spec.role is Role.SANDBOX:
             dot_git = box.path("/workspace") / ".git"
             found.append(all((dot_git / name).exists() for name in ("HEAD", "index", "packed-refs")))
-        real(box)
+        return real(box)
 
     monkeypatch.setattr(FakeBox, "start", start)
     return found
@@ -90,6 +91,36 @@ def test_a_run_that_is_cancelled_while_git_is_at_work_starts_nothing(
     monkeypatch.setattr(surroundings, "make_workspace", make_workspace)
     result = run_task(fake.task(), fake.host())
     assert (result.outcome, result.leaks, started, sandboxes(fake)) == (Outcome.CANCELLED, (), [], [])
+
+
+def test_a_run_that_is_cancelled_between_the_two_does_not_wait_for_git(
+    fake: FakeHost, started: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Launch.make
+
+    def make(launch: Launch) -> None:
+        real(launch)
+        fake.cancellation.request()  # a signal, while nothing may be interrupted
+
+    monkeypatch.setattr(Launch, "make", make)
+    monkeypatch.setattr(surroundings, "make_workspace", lambda _: pytest.fail("git is at work for nothing"))
+    result = run_task(fake.task(), fake.host())
+    assert (result.outcome, result.leaks, started, sandboxes(fake)) == (Outcome.CANCELLED, (), [], [])
+
+
+def test_one_that_somebody_else_has_started_meanwhile_is_none_of_ours(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `docker start $(docker ps -aq)` does it."""
+
+    def make_workspace(attempt: Attempt) -> Workspace:
+        FakeBox.start(until_made(fake))
+        return REAL(attempt)
+
+    monkeypatch.setattr(surroundings, "make_workspace", make_workspace)
+    result = run_task(fake.task(), fake.host())
+    assert (result.leaks, sandboxes(fake)) == ((), [])
+    assert "Somebody else has started the sandbox" in result.reason
 
 
 def test_one_that_is_taken_away_meanwhile_is_made_once_more(

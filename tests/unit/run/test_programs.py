@@ -103,6 +103,44 @@ def test_the_shim_and_the_collector_are_compiled_ahead(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("compiling")
+@pytest.mark.parametrize("how", ["umask", "epoch", "cut"])
+def test_what_is_compiled_is_whole_and_everybody_can_read_it(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the umask is, a build's SOURCE_DATE_EPOCH says, or a full disk leaves of it."""
+    (tmp_path / "first.py").write_text("x = [" + ", ".join(map(str, range(5000))) + "]\n")
+    (tmp_path / "first.py").chmod(0o644)
+    code = "import sys, resource; from pathlib import Path; from runner.run.programs import compile_ahead\n"
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY))\n" if how == "cut" else ""
+    environment = {"SOURCE_DATE_EPOCH": "1"} if how == "epoch" else {}
+    work = f"{code}{limit}sys.dont_write_bytecode = False; compile_ahead(Path({str(tmp_path)!r}))"
+    program = [sys.executable, "-c", "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n" + work]
+    subprocess.run(program, check=True, env={**environment, "PYTHONPATH": ":".join(sys.path)}, umask=0o077)
+
+    cache = tmp_path / "__pycache__"
+    if how == "cut":
+        assert list(cache.iterdir()) == []
+        compile_ahead(tmp_path)
+    (compiled,) = cache.iterdir()
+    assert f"code object from {str(compiled)!r}" in taken_from(tmp_path, "first")
+    assert (cache.stat().st_mode & 0o777, compiled.stat().st_mode & 0o777) == (0o755, 0o644)
+    before = compiled.stat().st_ino
+    compile_ahead(tmp_path)
+    assert compiled.stat().st_ino == before
+
+
+@pytest.mark.usefixtures("compiling")
+def test_another_pythons_compiled_form_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "first.py").write_text("x = 1\n")
+    compile_ahead(tmp_path)
+    (compiled,) = (tmp_path / "__pycache__").iterdir()
+    whole = compiled.read_bytes()
+    compiled.write_bytes(b"\0\0\r\n" + whole[4:])
+    compile_ahead(tmp_path)
+    assert compiled.read_bytes() == whole
+
+
+@pytest.mark.usefixtures("compiling")
 def test_where_nothing_can_be_compiled_nothing_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "good.py").write_text("x = 1\n")
     (tmp_path / "bad.py").write_text("x = \n")
