@@ -6,7 +6,6 @@ A sandbox that hands its work over does so on the same connection, which nobody 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import EngineError
+from runner.folder_socket import listening_in
 from runner.plan import CONTROL_SOCKET
 from runner.sandbox.proof import MAX_PROOF
 
@@ -111,21 +111,15 @@ class Handshake:
 
 @contextlib.contextmanager
 def listen(folder: Path) -> Iterator[Handshake]:
-    """A handshake on a socket in `folder`, which is mounted into one container and seen by no other."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # A socket's address holds 108 bytes and state directories can be deep: bind through the folder's descriptor.
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    handshake = Handshake(listener)
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(CONTROL_SOCKET, dir_fd=handle)  # that of a Paddock which died
-        listener.bind(f"/proc/self/fd/{handle}/{CONTROL_SOCKET}")
-        # The agent's uid has to be able to connect; only this run's sandbox sees the folder.
-        (folder / CONTROL_SOCKET).chmod(0o666)
-        listener.listen(1)
+    """A handshake on a socket in `folder`, which is mounted into one container and seen by no other.
+
+    Raises `EngineError`.
+    """
+    with contextlib.ExitStack() as scope:
+        try:
+            listener = scope.enter_context(listening_in(folder, CONTROL_SOCKET, 1))
+        except OSError as error:
+            raise EngineError(f"The first process's socket cannot be made: {error.strerror}.") from error
+        handshake = Handshake(listener)
+        scope.callback(handshake.close)
         yield handshake
-    finally:
-        handshake.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(CONTROL_SOCKET, dir_fd=handle)
-        os.close(handle)

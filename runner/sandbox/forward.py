@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import queue
 import secrets
 import selectors
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import ContainerGoneError, UsageError
+from runner.folder_socket import listening_in
 from runner.sandbox.engine import Inside
 from runner.sandbox.shim_forward import Carrier, Pair
 
@@ -172,18 +172,8 @@ class Forwarder:
 def listen_back(folder: Path) -> Iterator[tuple[socket.socket, str]]:
     """A socket of an unguessable name in a folder that one sandbox sees, and that name; gone when the scope ends."""
     name = f"forward-{secrets.token_hex(8)}.sock"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        # As in control.listen: through the folder's descriptor, since a socket's address holds 108 bytes only.
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            listener.bind(f"/proc/self/fd/{handle}/{name}")
-            os.chmod(name, 0o666, dir_fd=handle)  # noqa: S103 - only this run's sandbox sees the folder
-            listener.listen(BACKLOG)
-            yield listener, name
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=handle)
-            os.close(handle)
+    with listening_in(folder, name, BACKLOG) as listener:
+        yield listener, name
 
 
 def open_door(inner: int, outer: int, *, exactly: bool) -> Door:

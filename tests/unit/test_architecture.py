@@ -17,7 +17,7 @@ PACKAGE = ROOT / "runner"
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "escape", "clock", "bounded_program", ""),
+    ("errors", "escape", "clock", "bounded_program", "folder_socket", ""),
     ("shipped",),
     ("model",),
     ("repo.evidence", "repo.later", "repo.spelling", "repo.added_lines"),
