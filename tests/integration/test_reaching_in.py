@@ -93,11 +93,12 @@ def test_two_runs_with_the_same_port_inside_have_urls_of_their_own(paddock: Padd
 
 
 def test_a_port_is_the_same_each_time_and_the_next_one_when_it_is_taken(paddock: Paddock, repository: Path) -> None:
-    with agent(paddock, repository, SERVER.format(name="one"), "one") as one:
-        with forwarded(paddock, one, "8000") as (_, first), forwarded(paddock, one, "8000") as (_, second):
-            assert (page(first), page(second)) == ("made by one\n", "made by one\n")
-        with forwarded(paddock, one, "8000") as (_, again):
-            assert page(again) == "made by one\n"
+    # The port goes by the run's name: no other test's, which may be at work at the same time.
+    with agent(paddock, repository, SERVER.format(name="same"), "same") as run:
+        with forwarded(paddock, run, "8000") as (_, first), forwarded(paddock, run, "8000") as (_, second):
+            assert (page(first), page(second)) == ("made by same\n", "made by same\n")
+        with forwarded(paddock, run, "8000") as (_, again):
+            assert page(again) == "made by same\n"
     assert again == first
     assert int(second.rpartition(":")[2]) > int(first.rpartition(":")[2])
 
