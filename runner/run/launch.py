@@ -74,7 +74,7 @@ class Launch:
         try:
             return self._sandbox.enter_context(self._sandbox_to_be())
         except ContainerGoneError:  # `docker container prune` takes what was made and not started
-            self._made()
+            self._made()  # unless none is wanted any more
             return self._sandbox.enter_context(self._sandbox_to_be())
 
     def _sandbox_to_be(self) -> AbstractContextManager[Started]:

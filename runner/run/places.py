@@ -71,26 +71,25 @@ def places_of(settings: Settings, paths: RunPaths) -> Places:
 
 def programs(settings: Settings) -> tuple[Path, Path]:
     """The folders of the shim and of the collector: where the engine can mount them from."""
-    own = inside_folder(), collector_folder()
+    inside, collector = _own_programs()
     if not are_lent(settings):
-        return own
-    lent = lent_place(own, settings)
-    return lent / own[0].name, lent / own[1].name
+        return inside, collector
+    lent = lent_place((inside, collector), settings)
+    return lent / inside.name, lent / collector.name
 
 
 def ready_programs(settings: Settings) -> None:
     """See to it that they are there, and compiled where that can be. Raises `StoreError`."""
+    folders = programs(settings)
     if are_lent(settings):
-        lend((inside_folder(), collector_folder()), settings)
-    for folder in programs(settings):
+        lend(_own_programs(), folders[0].parent)
+    for folder in folders:
         compile_ahead(folder)
 
 
-def inside_folder() -> Path:
-    """The programs of a sandbox's first process."""
-    return Path(sandbox.__file__).with_name("inside").resolve()
-
-
-def collector_folder() -> Path:
-    """The program that the collector container runs: a folder with a `__main__.py`."""
-    return Path(repo.__file__).with_name("collector").resolve()
+def _own_programs() -> tuple[Path, Path]:
+    """The folders of what a sandbox's first process runs, and of what a collector container does."""
+    return (
+        Path(sandbox.__file__).with_name("inside").resolve(),
+        Path(repo.__file__).with_name("collector").resolve(),
+    )

@@ -38,9 +38,8 @@ def lent_place(programs: tuple[Path, ...], settings: Settings) -> Path:
     return settings.state_dir / FOLDER / digest.hexdigest()[:16]
 
 
-def lend(programs: tuple[Path, ...], settings: Settings) -> None:
-    """Make that folder, where it is not there. Raises `StoreError`."""
-    place = lent_place(programs, settings)
+def lend(programs: tuple[Path, ...], place: Path) -> None:
+    """Make the folder `place` of their copies, where it is not there. Raises `StoreError`."""
     if place.is_dir():
         return
     partial = place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")

@@ -5,10 +5,6 @@ Python compiles the program that it is given every time, and finds a module comp
 
 import sys
 
-FOLDER = __file__.rpartition("/")[0]
-
 if __name__ == "__main__":
-    sys.path.insert(0, FOLDER)
-    shim = __import__("shim")
-    sys.path.remove(FOLDER)
-    sys.exit(shim.main(sys.argv[1:]))
+    sys.path.insert(0, __file__.rpartition("/")[0])
+    sys.exit(__import__("shim").main(sys.argv[1:]))

@@ -19,7 +19,7 @@ that is `shim_collect.py`.
 """
 
 # Names are opened without pathlib, whose import would cost half of the time until the agent starts.
-# ruff: noqa: PTH100, PTH112, PTH120, PTH123, PTH208
+# ruff: noqa: PTH112, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -329,12 +329,8 @@ def parse_arguments(argv: list[str]) -> tuple[str, str, str, float, list[str]]:
 
 
 def half(name: str) -> Any:
-    """Another part of this program, which lies beside it."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    sys.path.insert(0, folder)
-    module = __import__(name)
-    sys.path.remove(folder)
-    return module
+    """Another part of this program, which lies beside it: `first.py` has Python look there."""
+    return __import__(name)
 
 
 def ended(child: int) -> int | None:
